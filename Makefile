@@ -1,0 +1,36 @@
+# Every verb makes what it needs: python >= 3.11, make and git are enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Tests run in parallel; JOBS=0 runs them in one process.
+JOBS   ?= 2
+
+.PHONY: demo test check bench format clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(READY)          ## build a demo repository and open muse-tui on it
+	@$(BIN)/python -m benchmarks.demo .demo
+
+test: $(READY)          ## every test
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+check: $(READY)         ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)        ## what `check` would ask for
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)         ## speed against git, as ratios; ONLY=status for one row
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

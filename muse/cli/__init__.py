@@ -1,0 +1,1 @@
+"""The command `muse`: parse, dispatch, render, and turn errors into exit codes."""

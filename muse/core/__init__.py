@@ -1,0 +1,1 @@
+"""Storage and history: never prints, never exits, reads no environment."""

@@ -1,0 +1,67 @@
+"""The only door to msgpack: bounded, strict, and with one error of our own.
+
+A file written with `seal` ends in the SHA-256 of all before it, so that a torn or damaged file
+is told from a whole one. Sources: msgpack-python's exceptions may escape its own base class, so
+every exception is translated here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import msgpack
+
+SEAL_SIZE: Final = 32
+
+
+class CodecError(ValueError):
+    """The bytes are not what they should be; callers turn it into an error with a path."""
+
+
+def pack(value: object) -> bytes:
+    """Encode a value of dicts, lists, str, bytes, int, bool, None and float."""
+    return bytes(msgpack.packb(value, use_bin_type=True))
+
+
+def unpack(data: bytes | memoryview) -> Any:
+    """Decode one value.
+
+    Raises:
+        CodecError: Damaged, truncated, trailing bytes, or lengths beyond the input.
+    """
+    size = len(data)
+    try:
+        return msgpack.unpackb(
+            data,
+            raw=False,
+            strict_map_key=False,
+            max_str_len=size,
+            max_bin_len=size,
+            max_array_len=size,
+            max_map_len=size,
+            max_ext_len=0,
+        )
+    except Exception as error:
+        raise CodecError(str(error) or type(error).__name__) from error
+
+
+def seal(value: object) -> bytes:
+    """Encode a value and append the SHA-256 of the encoding."""
+    body = pack(value)
+    return body + hashlib.sha256(body).digest()
+
+
+def unseal(data: bytes | memoryview) -> Any:
+    """Decode what `seal` wrote.
+
+    Raises:
+        CodecError: The hash at the end does not fit: torn, truncated or changed.
+    """
+    view = memoryview(data)
+    if len(view) <= SEAL_SIZE:
+        raise CodecError("too short")
+    body = view[:-SEAL_SIZE]
+    if hashlib.sha256(body).digest() != view[-SEAL_SIZE:]:
+        raise CodecError("checksum does not match")
+    return unpack(body)

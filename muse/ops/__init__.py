@@ -1,0 +1,1 @@
+"""One verb a file: takes a Repository, returns a frozen record."""

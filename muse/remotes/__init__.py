@@ -1,0 +1,1 @@
+"""Other repositories: one protocol, one file a medium."""

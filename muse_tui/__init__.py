@@ -1,0 +1,1 @@
+"""muse-tui: the terminal interface of Muse."""
