@@ -24,7 +24,7 @@ def pack(value: object) -> bytes:
     return bytes(msgpack.packb(value, use_bin_type=True))
 
 
-def unpack(data: bytes | memoryview) -> Any:
+def unpack(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape
     """Decode one value.
 
     Raises:
@@ -52,7 +52,7 @@ def seal(value: object) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def unseal(data: bytes | memoryview) -> Any:
+def unseal(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape
     """Decode what `seal` wrote.
 
     Raises:

@@ -129,9 +129,9 @@ def tags_dir(root: Path) -> Path:
 
 
 def show_path(path: bytes | str) -> str:
-    """Return a path as text for people, control characters made visible (G17).
+    r"""Return a path as text for people, control characters made visible (G17).
 
-    Bytes that are not UTF-8 are shown as ``\\xNN``, and so are control characters, so that a file
+    Bytes that are not UTF-8 are shown as ``\xNN``, and so are control characters, so that a file
     name can never move the cursor or clear a terminal.
     """
     text = path.decode("utf-8", "backslashreplace") if isinstance(path, bytes) else path

@@ -1,0 +1,352 @@
+"""The only module that renames, links, unlinks and syncs what the repository lives on.
+
+How to write a file that a kill or a power cut cannot tear::
+
+    with NewFile(folder, family=OBJECT) as new:   # nameless, or named and locked
+        new.write(data)
+        new.sync()                                # the bytes are durable
+        new.publish(dest)                         # the name appears, whole or not at all
+    sync_dir(dest.parent)                         # the name is durable
+
+If the process dies before ``publish``, a nameless file is gone and a named one is an orphan whose
+lock is free, which the next sweep removes. A failed sync is final (the kernel marks the pages
+clean, so a second fsync would lie): the error travels up, nothing is published, and what was to
+be written is written to a new file by the next attempt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from muse.core import temps
+from muse.core.errors import IoFailedError
+
+_O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
+_FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
+# What a system or file system answers that has no nameless files.
+_NO_TMPFILE: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
+)
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+@contextlib.contextmanager
+def io_errors(doing: str, path: Path | str) -> Iterator[None]:
+    """Turn an OSError inside the block into one that says what was tried, and where."""
+    try:
+        yield
+    except OSError as error:
+        raise IoFailedError(doing, path=os.fspath(path), error=error) from error
+
+
+def sync_fd(fd: int) -> None:
+    """Make a file's bytes durable; an error is final and must abort the caller."""
+    if _FULLFSYNC is not None:
+        # macOS: fsync leaves the bytes in the drive's own cache.
+        fcntl.fcntl(fd, _FULLFSYNC)
+    else:
+        os.fsync(fd)
+
+
+def sync_dir(path: Path) -> None:
+    """Make the names in a folder durable: against a power cut that forgets a rename."""
+    with io_errors("make durable", path):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def sync_filesystem(path: Path) -> None:
+    """Make everything written to the file system of ``path`` durable, with one call.
+
+    It flushes other programs' data too, so only work in bulk uses it.
+    """
+    with io_errors("make durable", path):
+        if sys.platform != "linux":
+            os.sync()
+            return
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            if libc.syncfs(fd) != 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code))
+        finally:
+            os.close(fd)
+
+
+def lock_file(fd: int, *, shared: bool = False) -> bool:
+    """Try a flock without waiting.
+
+    Returns:
+        False when another open file holds it; True when it is ours, or when this file system has
+        no locks (the age gates are then the only protection).
+    """
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS
+    return True
+
+
+class NewFile:
+    """A file that nobody sees until `publish`.
+
+    Args:
+        folder: A folder on the file system of the destination; must exist.
+        family: The temp family, for systems that need a name.
+        mode: Permission bits of the published file.
+
+    Durability:
+        Killed before `publish`: no name, or an orphan whose lock is free. After: the whole file.
+        Durable after `sync`, `publish` and `sync_dir` of the destination's folder.
+    """
+
+    def __init__(self, folder: Path, *, family: temps.Family, mode: int = 0o444) -> None:
+        self._folder = os.fspath(folder)
+        self._family = family
+        self._name: str | None = None
+        self.fd = -1
+        with io_errors("create a file", folder):
+            self._open(mode)
+
+    def _open(self, mode: int) -> None:
+        flags = os.O_RDWR | os.O_CLOEXEC
+        if _O_TMPFILE:
+            try:
+                self.fd = os.open(self._folder, flags | _O_TMPFILE, mode)
+                return
+            except OSError as error:
+                if error.errno not in _NO_TMPFILE:
+                    raise
+        while True:
+            name = os.path.join(self._folder, temps.new_name(self._family))
+            fd = os.open(name, flags | os.O_CREAT | os.O_EXCL, mode)
+            # A sweep may have taken the name before the lock was ours: then start again.
+            if lock_file(fd) and os.fstat(fd).st_nlink:
+                self.fd, self._name = fd, name
+                return
+            os.close(fd)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+        with io_errors("write", self._folder):
+            written = os.write(self.fd, data)
+            if written < len(data):
+                rest = memoryview(data)[written:]
+                while rest:
+                    rest = rest[os.write(self.fd, rest) :]
+
+    def sync(self) -> None:
+        """Make the bytes durable before a name can point at them."""
+        with io_errors("make durable", self._folder):
+            sync_fd(self.fd)
+
+    def publish(self, dest: Path | str, *, replace: bool = False) -> bool:
+        """Give the file its name, whole, and close it.
+
+        Args:
+            dest: The name, on the same file system.
+            replace: Rename over what is there; otherwise what is there stays.
+
+        Returns:
+            False when ``dest`` exists and ``replace`` is not set.
+        """
+        with io_errors("write", dest):
+            if replace:
+                self._name = self._name or self._give_name()
+                os.replace(self._name, dest)
+                self._name = None
+                self.abandon()
+                return True
+            try:
+                if self._name is None:
+                    self._link(os.fspath(dest))
+                else:
+                    os.link(self._name, dest)
+                return True
+            except FileExistsError:
+                return False
+            finally:
+                self.abandon()
+
+    def _give_name(self) -> str:
+        # Locked before it has a name, so that no sweep ever sees it unlocked.
+        lock_file(self.fd)
+        name = os.path.join(self._folder, temps.new_name(self._family))
+        self._link(name)
+        return name
+
+    def _link(self, dest: str) -> None:
+        # With a dir_fd, os.link follows /proc's symlink to the nameless file.
+        os.link(f"/proc/self/fd/{self.fd}", dest, src_dir_fd=self.fd, follow_symlinks=True)
+
+    def abandon(self) -> None:
+        """Drop what was not published; harmless after `publish`."""
+        if self._name is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._name)
+            self._name = None
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.abandon()
+
+
+def read_bytes(path: Path, *, doing: str) -> bytes | None:
+    """Read a whole file; None when it does not exist.
+
+    Raises:
+        IoFailedError: Anything but "does not exist".
+    """
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise IoFailedError(doing, path=os.fspath(path), error=error) from error
+
+
+def temp_folder(path: Path) -> Path:
+    """Return where the temp of a file lives: ``.muse/tmp`` if inside ``.muse``, else beside it."""
+    for parent in path.parents:
+        if parent.name == ".muse":
+            return parent / "tmp"
+    return path.parent
+
+
+def write_bytes_atomic(
+    path: Path,
+    data: bytes,
+    *,
+    durable: bool = False,
+    mode: int = 0o644,
+    family: temps.Family = temps.MUTABLE,
+) -> None:
+    """Replace a file's content, all or nothing.
+
+    Args:
+        path: The file; missing folders are made.
+        data: The new content.
+        durable: Also survive a power cut once this returns.
+        mode: Permission bits.
+        family: The temp family; a stat cache's temp stays beside it.
+
+    Durability:
+        Killed at any instant: the old or the new content. With ``durable``, a power cut after
+        the return leaves the new one; without, the old, the new, or (on some file systems) none.
+    """
+    folder = temp_folder(path) if family is temps.MUTABLE else path.parent
+    try:
+        new = NewFile(folder, family=family, mode=mode)
+    except IoFailedError as error:
+        if error.errno != errno.ENOENT:
+            raise
+        make_dirs(folder)
+        new = NewFile(folder, family=family, mode=mode)
+    with new:
+        new.write(data)
+        if durable:
+            new.sync()
+        try:
+            new.publish(path, replace=True)
+        except IoFailedError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            make_dirs(path.parent, durable=durable)
+            new.publish(path, replace=True)
+    if durable:
+        sync_dir(path.parent)
+
+
+def write_text_atomic(path: Path, text: str, *, durable: bool = False) -> None:
+    """Replace a file's content with UTF-8 text; see `write_bytes_atomic`."""
+    write_bytes_atomic(path, text.encode("utf-8", "surrogateescape"), durable=durable)
+
+
+def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
+    """Append one line in one write; a torn line left by a crash is closed first.
+
+    Args:
+        path: The file; missing folders are made.
+        line: Without its newline; newlines inside are the caller's mistake.
+        durable: Sync the file and, when it is new, its folder.
+    """
+    assert b"\n" not in line
+    with io_errors("append to", path):
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            make_dirs(path.parent, durable=durable)
+            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            size = os.fstat(fd).st_size
+            torn = size and os.pread(fd, 1, size - 1) != b"\n"
+            data = (b"\n" if torn else b"") + line + b"\n"
+            if os.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if durable:
+                sync_fd(fd)
+        finally:
+            os.close(fd)
+    if durable and not size:
+        sync_dir(path.parent)
+
+
+def remove_file(path: Path) -> bool:
+    """Unlink a file; False when it was not there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise IoFailedError("remove", path=os.fspath(path), error=error) from error
+    return True
+
+
+def move_file(source: Path, dest: Path) -> None:
+    """Rename within one file system, over what is there."""
+    with io_errors("move", source):
+        os.replace(source, dest)
+
+
+def make_dirs(path: Path, *, durable: bool = False) -> None:
+    """Make a folder and what is missing above it.
+
+    Args:
+        path: The folder.
+        durable: Sync every folder that got a new name, outermost first.
+    """
+    missing: list[Path] = []
+    with io_errors("create the folder", path):
+        step = path
+        while not step.is_dir():
+            missing.append(step)
+            step = step.parent
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+    if durable:
+        for folder in reversed(missing):
+            sync_dir(folder.parent)

@@ -1,0 +1,476 @@
+"""The object store: loose files and packs, every read verified.
+
+A loose object is the frame itself under ``objects/sha256/<2>/<62>``, so ``sha256sum`` of the file
+prints its name. Reads look at loose objects, then at the packs, then at the packs once more after
+rereading their folder, since a concurrent repack may have moved an object.
+
+INVARIANT: bytes that do not hash to their name are never returned (G4), and a write never trusts
+that a name exists: an object that is there but damaged is replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from muse.core import sweep, temps
+from muse.core.errors import CorruptObjectError, MuseError, ObjectNotFoundError, UsageError
+from muse.core.io import NewFile, io_errors, make_dirs
+from muse.core.paths import objects_dir, pack_dir, shards_dir
+from muse.core.types import (
+    OBJECT_TYPES,
+    ObjectId,
+    ObjectType,
+    RawId,
+    frame_header,
+    from_raw,
+    raw_object_id,
+    to_raw,
+)
+
+if TYPE_CHECKING:
+    from muse.core.pack import Pack
+
+__all__ = [
+    "ObjectStore",
+    "ObjectStream",
+    "cleanup_stale_object_temps",
+    "has_object",
+    "object_path",
+    "objects_dir",
+    "read_object",
+    "write_object",
+]
+
+CHUNK_SIZE: Final = 1 << 20
+# "commit", a space, twenty digits and the NUL: no header is longer.
+_MAX_HEADER: Final = 28
+_HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})\0")
+_HEX_NAME = re.compile(r"[0-9a-f]{62}\Z")
+
+
+class ObjectStream:
+    """A stored object read in chunks; the hash is checked at the end.
+
+    Iterating yields the payload in order and raises CorruptObjectError instead of ending when the
+    bytes do not hash to the name: a consumer publishes nothing before the iteration has ended.
+
+    Attributes:
+        kind: The object's type.
+        size: Payload size in bytes.
+    """
+
+    def __init__(self, kind: ObjectType, size: int, chunks: Iterator[bytes]) -> None:
+        self.kind = kind
+        self.size = size
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+
+class ObjectStore:
+    """All objects of one repository.
+
+    Args:
+        root: The folder that holds ``.muse``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._shards = os.fspath(shards_dir(root))
+        self._packs: dict[str, Pack] | None = None
+        self._packs_mtime_ns = -1
+
+    def loose_path(self, raw: RawId) -> str:
+        """Return where this object lives when it is loose."""
+        digits = raw.hex()
+        return f"{self._shards}/{digits[:2]}/{digits[2:]}"
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def read(self, raw: RawId, *, expected: ObjectType | None = None) -> tuple[ObjectType, bytes]:
+        """Read and verify one object.
+
+        Args:
+            raw: Its id.
+            expected: The type that the caller needs.
+
+        Returns:
+            Its type and payload.
+
+        Raises:
+            ObjectNotFoundError: Not stored here.
+            CorruptObjectError: Stored, but damaged everywhere it is; or not of that type.
+        """
+        kind, payload = self._read_any(raw)
+        if expected is not None and kind != expected:
+            raise CorruptObjectError(
+                from_raw(raw), where="the store", reason=f"it is a {kind}, not a {expected}"
+            )
+        return kind, payload
+
+    def read_object(self, oid: ObjectId) -> tuple[ObjectType, bytes]:
+        """Read and verify one object by its text id; see `read`."""
+        return self.read(to_raw(oid))
+
+    def _read_any(self, raw: RawId) -> tuple[ObjectType, bytes]:
+        damaged: CorruptObjectError | None = None
+        try:
+            frame = self._read_loose(raw)
+        except CorruptObjectError as error:
+            # A good copy in a pack is as good as any.
+            damaged, frame = error, None
+        if frame is not None:
+            return frame
+        for _ in range(2):
+            for pack in self.packs():
+                try:
+                    found = pack.read(raw)
+                except CorruptObjectError as error:
+                    damaged = error
+                    continue
+                if found is not None:
+                    return found
+            if not self.refresh():
+                break
+        else:
+            frame = self._read_loose(raw)
+            if frame is not None:
+                return frame
+        raise damaged or ObjectNotFoundError(from_raw(raw))
+
+    def _read_loose(self, raw: RawId) -> tuple[ObjectType, bytes] | None:
+        path = self.loose_path(raw)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                frame = file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unreadable(raw, path, error) from error
+        if hashlib.sha256(frame).digest() != raw:
+            raise CorruptObjectError(from_raw(raw), where=path, reason=_damage(frame))
+        kind, size, start = _parse_header(frame, raw, path)
+        if len(frame) - start != size:
+            raise CorruptObjectError(from_raw(raw), where=path, reason="wrong length in its header")
+        return kind, frame[start:]
+
+    def stat(self, raw: RawId) -> tuple[ObjectType, int]:
+        """Return type and payload size from the header, without reading the payload.
+
+        Raises:
+            ObjectNotFoundError: Not stored here.
+            CorruptObjectError: The header is damaged.
+        """
+        path = self.loose_path(raw)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                kind, size, start = _parse_header(file.read(_MAX_HEADER), raw, path)
+                if os.fstat(file.fileno()).st_size == start + size:
+                    return kind, size
+        except (FileNotFoundError, CorruptObjectError):
+            pass
+        except OSError as error:
+            raise _unreadable(raw, path, error) from error
+        for _ in range(2):
+            for pack in self.packs():
+                found = pack.stat(raw)
+                if found is not None:
+                    return found
+            if not self.refresh():
+                break
+        return self._stat_by_reading(raw)
+
+    def _stat_by_reading(self, raw: RawId) -> tuple[ObjectType, int]:
+        kind, payload = self._read_any(raw)
+        return kind, len(payload)
+
+    def open_stream(self, raw: RawId) -> ObjectStream:
+        """Open an object of any size for reading in chunks.
+
+        Raises:
+            ObjectNotFoundError: Not stored here.
+            CorruptObjectError: The header is damaged (a damaged payload shows while iterating).
+        """
+        path = self.loose_path(raw)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _unreadable(raw, path, error) from error
+        else:
+            return self._stream_loose(raw, path, fd)
+        for _ in range(2):
+            for pack in self.packs():
+                found = pack.open_stream(raw)
+                if found is not None:
+                    return ObjectStream(found.kind, found.size, iter(found))
+            if not self.refresh():
+                break
+        raise ObjectNotFoundError(from_raw(raw))
+
+    def _stream_loose(self, raw: RawId, path: str, fd: int) -> ObjectStream:
+        try:
+            head = os.read(fd, CHUNK_SIZE)
+            kind, size, start = _parse_header(head, raw, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return ObjectStream(kind, size, _iter_loose_chunks(raw, path, fd, head, start, size))
+
+    def has(self, raw: RawId) -> bool:
+        """Tell whether an object of this name is stored; its bytes are not looked at."""
+        if os.path.exists(self.loose_path(raw)):
+            return True
+        for _ in range(2):
+            if any(pack.find(raw) is not None for pack in self.packs()):
+                return True
+            if not self.refresh():
+                break
+        return os.path.exists(self.loose_path(raw))
+
+    def is_whole(self, raw: RawId) -> bool:
+        """Tell whether the object is stored and its bytes hash to its name."""
+        try:
+            kind, size = self.stat(raw)
+            if size <= CHUNK_SIZE:
+                self._read_any(raw)
+            else:
+                stream = self.open_stream(raw)
+                if (stream.kind, stream.size) != (kind, size):
+                    return False
+                for _ in stream:
+                    pass
+        except (ObjectNotFoundError, CorruptObjectError):
+            return False
+        return True
+
+    def find_prefix(self, hex_prefix: str) -> list[ObjectId]:
+        """Return the ids that begin with these hex digits (two or more), sorted."""
+        digits = hex_prefix.removeprefix("sha256:").lower()
+        if len(digits) < 2 or not re.fullmatch(r"[0-9a-f]{2,64}", digits):
+            return []
+        found: set[ObjectId] = set()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(os.path.join(self._shards, digits[:2])):
+                if _HEX_NAME.match(name) and name.startswith(digits[2:]):
+                    found.add(ObjectId(f"sha256:{digits[:2]}{name}"))
+        for pack in self.packs():
+            found.update(from_raw(raw) for raw in pack.find_prefix(digits))
+        return sorted(found)
+
+    def iter_loose(self) -> Iterator[RawId]:
+        """Yield the id of every loose object, shard by shard."""
+        for number in range(256):
+            shard = f"{number:02x}"
+            try:
+                names = os.listdir(os.path.join(self._shards, shard))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                with io_errors("list a shard", os.path.join(self._shards, shard)):
+                    raise error from None
+            for name in names:
+                if _HEX_NAME.match(name):
+                    yield RawId(bytes.fromhex(shard + name))
+
+    # -- packs -----------------------------------------------------------------------------
+
+    def packs(self) -> list[Pack]:
+        """Return the open packs."""
+        if self._packs is None:
+            self.refresh()
+        return list((self._packs or {}).values())
+
+    def refresh(self) -> bool:
+        """Reread the pack folder if it changed; True when it did."""
+        folder = pack_dir(self.root)
+        try:
+            mtime_ns = os.stat(folder).st_mtime_ns
+        except OSError:
+            self._packs = self._packs or {}
+            return False
+        if self._packs is not None and mtime_ns == self._packs_mtime_ns:
+            return False
+        names = {name for name in os.listdir(folder) if name.endswith(".mpack")}
+        old = self._packs or {}
+        self._packs = {name: old[name] for name in names if name in old}
+        for name in sorted(names - old.keys()):
+            from muse.core.pack import Pack  # start-up time: most repositories' commands need none
+
+            # A damaged pack hides its own objects, not those of the others: `verify` names it.
+            with contextlib.suppress(MuseError):
+                self._packs[name] = Pack.open(folder / name)
+        self._packs_mtime_ns = mtime_ns
+        return True
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def write(self, kind: ObjectType, payload: bytes) -> RawId:
+        """Store one loose object, whole or not at all, and not yet durable.
+
+        It is for objects that nothing publishes; what publishes goes through a transaction.
+        """
+        raw = raw_object_id(kind, payload)
+        self.write_loose(raw, frame_header(kind, len(payload)) + payload)
+        return raw
+
+    def write_loose(self, raw: RawId, frame: bytes, *, durable: bool = False) -> bool:
+        """Store a frame whose hash the caller has computed.
+
+        Args:
+            raw: The SHA-256 of ``frame``.
+            frame: Header and payload.
+            durable: Sync the bytes before the name appears; the shard is the caller's to sync.
+
+        Returns:
+            False when a whole copy was there already (its mtime is refreshed, so that a
+            concurrent prune spares it).
+        """
+        path = self.loose_path(raw)
+        if self._freshen(path, frame):
+            return False
+        new = self.new_loose(raw)
+        with new:
+            new.write(frame)
+            if durable:
+                new.sync()
+            # Something of this name that did not match is damaged: replace, never skip.
+            return new.publish(path) or new_replace(self, raw, frame, durable=durable)
+
+    def new_loose(self, raw: RawId) -> NewFile:
+        """Open a nameless file in an object's shard, which is made when missing."""
+        shard = Path(self._shards, raw.hex()[:2])
+        if not shard.is_dir():
+            make_dirs(shard)
+        return NewFile(shard, family=temps.OBJECT)
+
+    @staticmethod
+    def _freshen(path: str, frame: bytes) -> bool:
+        try:
+            with open(path, "rb", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size != len(frame) or file.read() != frame:
+                    return False
+            with contextlib.suppress(PermissionError):
+                os.utime(path)
+        except OSError:
+            return False
+        return True
+
+
+def new_replace(store: ObjectStore, raw: RawId, frame: bytes, *, durable: bool) -> bool:
+    """Put a good copy over a damaged one, or find that another writer just did."""
+    path = store.loose_path(raw)
+    if store._freshen(path, frame):  # noqa: SLF001  # one class in two pieces
+        return False
+    with store.new_loose(raw) as new:
+        new.write(frame)
+        if durable:
+            new.sync()
+        return new.publish(path, replace=True)
+
+
+def _iter_loose_chunks(
+    raw: RawId, path: str, fd: int, head: bytes, start: int, size: int
+) -> Iterator[bytes]:
+    digest = hashlib.sha256(head)
+    total = len(head) - start
+    try:
+        yield head[start:]
+        while chunk := os.read(fd, CHUNK_SIZE):
+            digest.update(chunk)
+            total += len(chunk)
+            if total > size:
+                break
+            yield chunk
+    except OSError as error:
+        raise _unreadable(raw, path, error) from error
+    finally:
+        os.close(fd)
+    if total != size or digest.digest() != raw:
+        raise CorruptObjectError(
+            from_raw(raw), where=path, reason="its bytes do not hash to its name"
+        )
+
+
+def _parse_header(frame: bytes, raw: RawId, path: str) -> tuple[ObjectType, int, int]:
+    match = _HEADER.match(frame)
+    if match is None:
+        raise CorruptObjectError(from_raw(raw), where=path, reason=_damage(frame))
+    kind: ObjectType = next(k for k in OBJECT_TYPES if k == match[1].decode())
+    return kind, int(match[2]), match.end()
+
+
+def _damage(frame: bytes) -> str:
+    if not frame:
+        return "the file is empty"
+    if not frame.strip(b"\0"):
+        return "the file is all zeros"
+    return "its bytes do not hash to its name"
+
+
+def _unreadable(raw: RawId, path: str, error: OSError) -> CorruptObjectError:
+    reason = f"it cannot be read ({os.strerror(error.errno or 0)})"
+    return CorruptObjectError(from_raw(raw), where=path, reason=reason)
+
+
+# -- by root: for programs that hold a path and an id --------------------------------------
+
+
+def object_path(root: Path, oid: str) -> Path:
+    """Return where an object lives when it is loose."""
+    return Path(ObjectStore(root).loose_path(to_raw(oid)))
+
+
+def has_object(root: Path, oid: str) -> bool:
+    """Tell whether an object of this name is stored."""
+    return ObjectStore(root).has(to_raw(oid))
+
+
+def read_object(root: Path, oid: str) -> bytes:
+    """Read one object's payload, verified; see `ObjectStore.read`."""
+    return ObjectStore(root).read(to_raw(oid))[1]
+
+
+def write_object(root: Path, oid: str, data: bytes, *, kind: ObjectType = "blob") -> bool:
+    """Store one object whose id the caller knows.
+
+    Args:
+        root: The repository's root.
+        oid: ``sha256:<hex>``.
+        data: The payload.
+        kind: The object's type.
+
+    Returns:
+        True when it was written; False when a whole copy was there.
+
+    Raises:
+        UsageError: ``data`` is not what ``oid`` names.
+
+    Durability:
+        Killed at any instant: no name, or the whole object. Not synced: nothing refers to it yet,
+        and a power cut that tears it is healed by the next write of the same content.
+    """
+    if raw_object_id(kind, data) != to_raw(oid):
+        raise UsageError(
+            f"The data given for {oid} is not what that id names.",
+            hint="Compute the id with muse.core.types.blob_id.",
+        )
+    store = ObjectStore(root)
+    raw = to_raw(oid)
+    if not os.path.exists(store.loose_path(raw)) and store.is_whole(raw):
+        return False
+    return store.write_loose(raw, frame_header(kind, len(data)) + data)
+
+
+def cleanup_stale_object_temps(root: Path) -> int:
+    """Remove the orphan temps of shards and packs; return how many."""
+    findings = sweep.sweep_object_temps(root)
+    return sum(f.state == sweep.REMOVED for f in findings)

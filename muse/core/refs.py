@@ -1,0 +1,204 @@
+"""Refs: names for commits, one small file each, and HEAD.
+
+Reading only. Refs are written by `muse.core.transaction`, under the write lock and by
+compare-and-swap, so that two writers never lose each other's work (G8).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from muse.core.errors import CorruptFileError, UnsafeNameError
+from muse.core.io import io_errors, read_bytes
+from muse.core.paths import head_path, muse_dir, show_text
+from muse.core.types import ObjectId, is_object_id
+
+HEADS: Final = "refs/heads/"
+TAGS: Final = "refs/tags/"
+REMOTES: Final = "refs/remotes/"
+DEFAULT_BRANCH: Final = "main"
+
+# What git's check-ref-format refuses, and a leading "-", which would read as an option.
+_BAD = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|\Z)|\.\Z|/\Z|\A[./-]|\A@\Z")
+
+
+class Head(NamedTuple):
+    """What is checked out.
+
+    Attributes:
+        branch: The branch's short name; None when detached.
+        ref: The branch's full name; None when detached.
+        commit: The commit; None on a branch without commits.
+    """
+
+    branch: str | None
+    ref: str | None
+    commit: ObjectId | None
+
+    @property
+    def detached(self) -> bool:
+        """Whether HEAD names a commit instead of a branch."""
+        return self.ref is None
+
+    def encode(self) -> str:
+        """Return the text of the HEAD file."""
+        return f"ref: {self.ref}\n" if self.ref else f"commit: {self.commit}\n"
+
+
+def check_ref_name(name: str) -> str:
+    """Return a ref's name, short or full, if it is a legal one.
+
+    Raises:
+        UnsafeNameError: It breaks git's rules, could escape, or looks like an option.
+    """
+    if not name or _BAD.search(name) or len(os.fsencode(name)) > 1000:
+        raise UnsafeNameError(
+            f"'{show_text(name)}' is not a valid name for a branch, tag or ref.",
+            hint="Use letters, digits, '-', '_', '.', and '/' between parts.",
+        )
+    if any(len(os.fsencode(part)) > 250 for part in name.split("/")):
+        raise UnsafeNameError(
+            f"'{show_text(name)}' has a part that is too long for a file name.",
+            hint="Keep each part below 250 bytes.",
+        )
+    return name
+
+
+def short_name(ref: str) -> str:
+    """Return the name that people use: without ``refs/heads/`` and the like."""
+    for prefix in (HEADS, TAGS, REMOTES):
+        if ref.startswith(prefix):
+            return ref[len(prefix) :]
+    return ref
+
+
+class RefStore:
+    """The refs of one repository, read fresh from disk at each call.
+
+    Args:
+        root: The folder that holds ``.muse``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._muse = muse_dir(root)
+
+    def path(self, name: str) -> Path:
+        """Return the file of a full ref name.
+
+        Raises:
+            UnsafeNameError: The name is not legal.
+        """
+        if not name.startswith("refs/"):
+            raise UnsafeNameError(
+                f"'{show_text(name)}' is not a full ref name.", hint="It begins with 'refs/'."
+            )
+        return self._muse / check_ref_name(name)
+
+    def read(self, name: str) -> ObjectId | None:
+        """Return what a full ref name points at; None when unborn.
+
+        Raises:
+            CorruptFileError: The file holds something else than an id.
+        """
+        path = self.path(name)
+        try:
+            data = read_bytes(path, doing="read a ref")
+        except IsADirectoryError:
+            return None
+        except Exception:
+            if path.is_dir():
+                return None
+            raise
+        return self._decode(path, data)
+
+    @staticmethod
+    def _decode(path: Path, data: bytes | None) -> ObjectId | None:
+        text = (data or b"").decode("ascii", "replace").strip()
+        if not text and not (data or b"").strip(b"\n"):
+            return None
+        if not is_object_id(text):
+            raise CorruptFileError(
+                os.fspath(path),
+                reason="it holds no object id",
+                hint=f"'muse reflog {short_name(_ref_of(path))}' shows where it was.",
+            )
+        return ObjectId(text)
+
+    def iter(self, prefix: str = "refs/") -> Iterator[tuple[str, ObjectId]]:
+        """Yield (full name, id) of each ref below a prefix, sorted by name.
+
+        Raises:
+            CorruptFileError: One of them is damaged; see `iter_names` for looking past it.
+        """
+        for name in self.iter_names(prefix):
+            oid = self.read(name)
+            if oid is not None:
+                yield name, oid
+
+    def iter_names(self, prefix: str = "refs/") -> Iterator[str]:
+        """Yield the full name of each ref file below a prefix, sorted, damaged ones included."""
+        yield from sorted(
+            name for name in self._walk("refs") if name.startswith(prefix) and _is_legal(name)
+        )
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        try:
+            with os.scandir(self._muse / folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    name = f"{folder}/{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        yield from self._walk(name)
+                    elif entry.is_file(follow_symlinks=False):
+                        yield name
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            with io_errors("list the refs", self._muse / folder):
+                raise error from None
+
+    def head(self) -> Head:
+        """Return what is checked out.
+
+        A repository without a HEAD file is on the unborn default branch.
+
+        Raises:
+            CorruptFileError: HEAD holds neither a branch nor a commit.
+        """
+        text = self.head_text()
+        if text.startswith("ref: "):
+            ref = text[5:].strip()
+            if ref.startswith(HEADS) and _is_legal(ref):
+                return Head(short_name(ref), ref, self.read(ref))
+        elif text.startswith("commit: ") and is_object_id(text[8:].strip()):
+            return Head(None, None, ObjectId(text[8:].strip()))
+        raise CorruptFileError(
+            os.fspath(head_path(self.root)),
+            reason="it names neither a branch nor a commit",
+            hint="'muse reflog' shows where HEAD was; 'muse switch <branch>' sets it anew.",
+        )
+
+    def head_text(self) -> str:
+        """Return the HEAD file's text; the default branch when it is missing or empty."""
+        data = read_bytes(head_path(self.root), doing="read HEAD") or b""
+        text = data.decode("utf-8", "surrogateescape")
+        return text if text.strip() else f"ref: {HEADS}{DEFAULT_BRANCH}\n"
+
+
+def _is_legal(name: str) -> bool:
+    try:
+        check_ref_name(name)
+    except UnsafeNameError:
+        return False
+    return True
+
+
+def _ref_of(path: Path) -> str:
+    parts = path.parts
+    return "/".join(parts[parts.index("refs") :]) if "refs" in parts else path.name
