@@ -6,13 +6,14 @@ compare-and-swap, so that two writers never lose each other's work (G8).
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from muse.core.errors import CorruptFileError, UnsafeNameError
+from muse.core.errors import CorruptFileError, IoFailedError, UnsafeNameError
 from muse.core.io import io_errors, read_bytes
 from muse.core.paths import head_path, muse_dir, show_text
 from muse.core.types import ObjectId, is_object_id
@@ -108,10 +109,9 @@ class RefStore:
         path = self.path(name)
         try:
             data = read_bytes(path, doing="read a ref")
-        except IsADirectoryError:
-            return None
-        except Exception:
-            if path.is_dir():
+        except IoFailedError as error:
+            # A folder of this name holds other refs: the ref itself does not exist.
+            if error.errno == errno.EISDIR:
                 return None
             raise
         return self._decode(path, data)

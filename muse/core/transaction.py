@@ -1,0 +1,372 @@
+"""Everything that publishes goes through one transaction.
+
+Inside the block new objects are collected and nothing is visible. Leaving it normally publishes
+in this order, each step durable before the next begins::
+
+    objects  →  refs, by compare-and-swap  →  HEAD  →  reflogs  →  files such as the stage
+             →  the operation log
+
+    killed in …        what is there                       what the next command does
+    objects            unreferenced objects, no ref moved  nothing; gc drops them when they are old
+    refs … HEAD        some refs moved, each to a commit   nothing: every ref is complete (G1)
+                       that is complete
+    reflogs, files     the stage names what HEAD holds     sees those entries as none
+    operation log      all of it                           `undo` offers the operation before
+
+An exception inside the block publishes nothing: temps are dropped, at most objects that nothing
+refers to stay. The repository's write lock is held from beginning to end, so what was read inside
+the block is still true when it is published.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from muse.core import temps
+from muse.core.commits import Signature
+from muse.core.errors import AlreadyExistsError, MuseError, RefChangedError, UsageError
+from muse.core.io import (
+    NewFile,
+    append_line,
+    make_dirs,
+    read_bytes,
+    remove_file,
+    sync_dir,
+    write_bytes_atomic,
+)
+from muse.core.lock import WAIT_S, WriteLock
+from muse.core.object_store import ObjectStore
+from muse.core.operations import Operation, append_operation
+from muse.core.paths import head_path, pack_dir, stage_path
+from muse.core.reflog import ReflogEntry, encode_entry, reflog_path
+from muse.core.refs import HEADS, REMOTES, TAGS, Head, RefStore, check_ref_name, short_name
+from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
+
+if TYPE_CHECKING:
+    from muse.core.pack import PackWriter
+
+# Beyond this, objects go into one pack: a constant number of syncs however many there are.
+SPILL_COUNT: Final = 32
+SPILL_BYTES: Final = 4 << 20
+
+_KEPT_FOLDERS: Final = frozenset({HEADS.rstrip("/"), TAGS.rstrip("/"), REMOTES.rstrip("/"), "refs"})
+
+
+class Transaction:
+    """One unit of work: all of it is published, or none.
+
+    Args:
+        store: The repository's objects.
+        refs: Its refs.
+        operation: The verb, for the operation log and for who waits for the lock.
+        summary: One line for people.
+        who: Who does it; goes into reflogs.
+        wait_s: How long to wait for another writer.
+
+    Attributes:
+        details: Text that the operation's inverse needs; see `Operation`.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        refs: RefStore,
+        *,
+        operation: str,
+        who: Signature,
+        summary: str = "",
+        wait_s: float = WAIT_S,
+    ) -> None:
+        self.store = store
+        self.root = store.root
+        self.details: dict[str, str] = {}
+        self.summary = summary
+        self._refs = refs
+        self._operation = operation
+        self._who = who
+        self._lock = WriteLock(self.root, command=operation, wait_s=wait_s)
+        self._pending: dict[RawId, tuple[ObjectType, bytes]] = {}
+        self._pending_bytes = 0
+        self._pack: PackWriter | None = None
+        self._moves: dict[str, tuple[ObjectId | None, ObjectId | None, str]] = {}
+        self._head: tuple[str, str] | None = None
+        self._files: dict[Path, bytes | None] = {}
+
+    # -- collecting --------------------------------------------------------------------------
+
+    def write_object(self, kind: ObjectType, payload: bytes) -> RawId:
+        """Add one object, unless a whole copy is stored already; return its id."""
+        raw = raw_object_id(kind, payload)
+        self.write_hashed(raw, kind, payload)
+        return raw
+
+    def write_hashed(self, raw: RawId, kind: ObjectType, payload: bytes) -> None:
+        """Add one object whose id the caller computed, in a thread perhaps."""
+        if raw in self._pending or (self._pack is not None and raw in self._pack):
+            return
+        if self.store.is_whole(raw):
+            self._freshen(raw)
+            return
+        if self._pack is not None:
+            self._pack.add_hashed(raw, kind, payload)
+            return
+        self._pending[raw] = (kind, payload)
+        self._pending_bytes += len(payload)
+        if len(self._pending) > SPILL_COUNT or self._pending_bytes > SPILL_BYTES:
+            self._spill()
+
+    def write_stream(self, kind: ObjectType, size: int, chunks: Iterable[bytes]) -> RawId:
+        """Add one object of any size in bounded memory; return its id.
+
+        Args:
+            kind: Its type.
+            size: Its payload's size in bytes.
+            chunks: The payload in pieces; each is used at once and not kept.
+
+        Raises:
+            UsageError: The chunks do not add up to ``size``; nothing was stored.
+        """
+        if self._pack is not None:
+            return self._pack.add_stream(kind, size, chunks)
+        folder = pack_dir(self.root)
+        make_dirs(folder)
+        header = frame_header(kind, size)
+        digest = hashlib.sha256(header)
+        # In the pack folder, since the shard is not known before the hash is.
+        with NewFile(folder, family=temps.OBJECT) as new:
+            new.write(header)
+            total = 0
+            for chunk in chunks:
+                digest.update(chunk)
+                total += len(chunk)
+                new.write(chunk)
+            if total != size:
+                raise UsageError(
+                    f"The content has {total} bytes, not {size}.",
+                    hint="The file changed while it was read: run the command again.",
+                )
+            raw = RawId(digest.digest())
+            # A whole copy may be there; reading it back would cost more than keeping this one.
+            dest = Path(self.store.loose_path(raw))
+            new.sync()
+            make_dirs(dest.parent, durable=True)
+            new.publish(dest, replace=True)
+        sync_dir(dest.parent)
+        return raw
+
+    def set_ref(self, name: str, new: ObjectId | None, *, old: ObjectId | None, log: str) -> None:
+        """Move a ref when the block is left, if it is still where the caller saw it.
+
+        Args:
+            name: The full name.
+            new: Where to; None deletes it.
+            old: Where it is; None means that it must not exist.
+            log: The reflog's message.
+
+        Raises:
+            UnsafeNameError: The name is not legal.
+        """
+        self._refs.path(check_ref_name(name))
+        self._moves[name] = (old, new, log)
+
+    def set_head(self, *, ref: str | None = None, commit: ObjectId | None = None, log: str) -> None:
+        """Attach HEAD to a branch, or detach it at a commit, when the block is left.
+
+        Args:
+            ref: The branch's full name, or None to detach.
+            commit: Where to detach.
+            log: The reflog's message.
+        """
+        if ref is not None and not ref.startswith(HEADS):
+            raise UsageError(f"HEAD cannot be attached to {ref}.", hint="Name a branch.")
+        self._head = (Head(None, ref, commit).encode(), log)
+
+    def write_file(self, path: Path, data: bytes) -> None:
+        """Replace a durable file under ``.muse/`` when the block is left, after the refs."""
+        self._files[path] = data
+
+    def remove_file(self, path: Path) -> None:
+        """Remove a file under ``.muse/`` when the block is left, after the refs."""
+        self._files[path] = None
+
+    def _freshen(self, raw: RawId) -> None:
+        # So that a prune that runs beside us does not take what we just relied on.
+        with contextlib.suppress(OSError):
+            os.utime(self.store.loose_path(raw))
+
+    def _spill(self) -> None:
+        from muse.core.pack import PackWriter  # start-up time: an everyday commit needs none
+
+        self._pack = PackWriter(self.root)
+        for raw, (kind, payload) in self._pending.items():
+            self._pack.add_hashed(raw, kind, payload)
+        self._pending.clear()
+        self._pending_bytes = 0
+
+    # -- publishing --------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self._lock.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._publish()
+        finally:
+            if self._pack is not None:
+                self._pack.abandon()
+            self._lock.release()
+
+    def _publish(self) -> None:
+        head_before = self._refs.head_text()
+        self._check_refs()
+        stage = self._stage_change()
+        self._publish_objects()
+        for name, (_, new, _) in sorted(self._moves.items(), key=lambda move: bool(move[1][1])):
+            # Deletions first, so that a rename from `a` to `a/b` finds its folder free.
+            self._write_ref(name, new)
+        if self._head is not None:
+            write_bytes_atomic(
+                head_path(self.root), self._head[0].encode("utf-8", "surrogateescape"), durable=True
+            )
+        self._append_reflogs(head_before)
+        for path, data in self._files.items():
+            if data is not None:
+                write_bytes_atomic(path, data, durable=True)
+            elif remove_file(path):
+                sync_dir(path.parent)
+        self._append_operation(head_before, stage)
+
+    def _check_refs(self) -> None:
+        gone = {name for name, (_, new, _) in self._moves.items() if new is None}
+        names = set(self._refs.iter_names()) - gone if self._moves else set()
+        for name, (old, new, _) in self._moves.items():
+            actual = self._refs.read(name)
+            if actual != old:
+                raise RefChangedError(name, expected=old or "", actual=actual or "")
+            if new is None:
+                continue
+            for other in names:
+                if other.startswith(name + "/") or name.startswith(other + "/"):
+                    raise AlreadyExistsError(
+                        f"'{short_name(name)}' cannot stand beside '{short_name(other)}'.",
+                        hint="One name is a folder of the other: choose another name.",
+                    )
+
+    def _publish_objects(self) -> None:
+        if self._pack is not None:
+            # The pack's bytes, then its names: readers see both files, or none of its objects.
+            self._pack.finish()
+            self._pack = None
+            self.store.refresh()
+            return
+        shards = {Path(self.store.loose_path(raw)).parent for raw in self._pending}
+        for shard in shards:
+            make_dirs(shard, durable=True)
+        for raw, (kind, payload) in self._pending.items():
+            self.store.write_loose(raw, frame_header(kind, len(payload)) + payload, durable=True)
+        for shard in shards:
+            # A ref must not outrun the names of what it refers to.
+            sync_dir(shard)
+        self._pending.clear()
+
+    def _write_ref(self, name: str, new: ObjectId | None) -> None:
+        path = self._refs.path(name)
+        if new is not None:
+            if path.is_dir():
+                _remove_empty_folders(path)
+            write_bytes_atomic(path, f"{new}\n".encode(), durable=True)
+            return
+        if remove_file(path):
+            sync_dir(path.parent)
+        muse = self._refs.path("refs/x").parent.parent
+        parent = path.parent
+        while parent.relative_to(muse).as_posix() not in _KEPT_FOLDERS:
+            try:
+                parent.rmdir()
+            except OSError:
+                break
+            parent = parent.parent
+
+    def _append_reflogs(self, head_before: str) -> None:
+        head_after = self._head[0] if self._head else head_before
+        for name, (old, new, log) in self._moves.items():
+            if new is None:
+                with contextlib.suppress(MuseError):
+                    remove_file(reflog_path(self.root, name))
+                continue
+            self._append_reflog(name, old, new, log)
+            if self._head is None and head_before == f"ref: {name}\n":
+                self._append_reflog("HEAD", old, new, log)
+        if self._head is not None:
+            before = self._resolve_head(head_before, moved=0)
+            after = self._resolve_head(head_after, moved=1)
+            self._append_reflog("HEAD", before, after, self._head[1])
+
+    def _append_reflog(
+        self, name: str, old: ObjectId | None, new: ObjectId | None, log: str
+    ) -> None:
+        # The ref has moved: a log that cannot be written must not turn success into failure.
+        with contextlib.suppress(MuseError):
+            path = reflog_path(self.root, name)
+            if path.is_dir():
+                _remove_empty_folders(path)
+            append_line(path, encode_entry(ReflogEntry(old, new, self._who, log)))
+
+    def _resolve_head(self, text: str, *, moved: int) -> ObjectId | None:
+        if text.startswith("ref: "):
+            name = text[5:].strip()
+            return self._moves[name][moved] if name in self._moves else self._refs.read(name)
+        return ObjectId(text[8:].strip())
+
+    def _stage_change(self) -> tuple[str, str] | None:
+        path = stage_path(self.root)
+        if path not in self._files:
+            return None
+        before = read_bytes(path, doing="read the stage")
+        after = self._files[path]
+        if before == after:
+            return None
+        ids = [
+            from_raw(self.write_object("blob", data)) if data is not None else ""
+            for data in (before, after)
+        ]
+        return ids[0], ids[1]
+
+    def _append_operation(self, head_before: str, stage: tuple[str, str] | None) -> None:
+        head = (head_before, self._head[0]) if self._head else None
+        if not (self._moves or head or stage or self.details):
+            return
+        operation = Operation(
+            id=os.urandom(8).hex(),
+            name=self._operation,
+            summary=self.summary,
+            time_s=int(time.time()),
+            who=f"{self._who.name} <{self._who.email}>",
+            refs=tuple((name, old, new) for name, (old, new, _) in self._moves.items()),
+            head=head,
+            stage=stage,
+            details=self.details,
+        )
+        with contextlib.suppress(MuseError):
+            append_operation(self.root, operation)
+
+
+def _remove_empty_folders(path: Path) -> None:
+    """Remove a folder that holds nothing but empty folders, as deleted refs leave them."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
