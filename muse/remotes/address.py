@@ -1,0 +1,104 @@
+"""Where a remote is: what a user types, told apart by its form, and fit for showing.
+
+===========================  ===========================================
+``/srv/a``, ``../a``, ``a``   a folder; relative to the repository
+``file:///srv/a``             the same, percent-encoded
+``ssh://…``, ``host:path``    another machine (told apart; not spoken yet)
+``s3://…`` and the like       an object store (told apart; not spoken yet)
+===========================  ===========================================
+
+As in git, ``a:b`` is another machine unless a slash stands before the colon.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from muse.core.errors import RemoteError, UsageError
+from muse.core.paths import show_text
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_USERINFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)[^/@?#]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A remote's place.
+
+    Args:
+        scheme: ``path``, or the medium that it asks for: ``ssh``, ``s3``, …
+        path: For ``path``: the folder as given, decoded.
+        shown: The whole, without passwords and tokens and control characters.
+    """
+
+    scheme: str
+    path: str
+    shown: str
+
+
+def show_url(url: str) -> str:
+    """Return a URL fit for terminals and logs: no user, password, token or control character."""
+    url = _USERINFO.sub(r"\1", url)
+    if _SCHEME.match(url):
+        for mark in "?#":
+            url = url.split(mark, 1)[0]
+    return show_text(url)
+
+
+def parse_address(url: str) -> Address:
+    """Tell what kind of place a URL or path names.
+
+    Raises:
+        UsageError: It is empty, holds control characters, or is a malformed ``file://`` URL.
+    """
+    shown = show_url(url)
+    if not url.strip() or not url.isprintable():
+        raise UsageError(
+            f"'{shown}' is not the address of a repository.",
+            hint="Give a folder, as in '../other' or '/srv/repos/project'.",
+        )
+    match = _SCHEME.match(url)
+    if match:
+        scheme = match[1].lower()
+        if scheme == "file":
+            return Address("path", _file_path(url, shown), shown)
+        return Address(scheme, "", shown)
+    head, colon, _ = url.partition(":")
+    if colon and "/" not in head:
+        return Address("ssh", "", shown)
+    return Address("path", url, shown)
+
+
+def _file_path(url: str, shown: str) -> str:
+    from urllib.parse import unquote, urlsplit  # start-up time: few addresses are URLs
+
+    parts = urlsplit(url)
+    if parts.netloc not in {"", "localhost"} or not parts.path.startswith("/"):
+        raise UsageError(
+            f"'{shown}' names no folder on this machine.",
+            hint="A file URL has three slashes and a whole path: 'file:///srv/repos/project'.",
+        )
+    path = unquote(parts.path, errors="surrogateescape")
+    if "\0" in path:
+        raise UsageError(f"'{shown}' names no folder.", hint="It holds a NUL character.")
+    return path
+
+
+def find_folder(address: Address, *, base: Path) -> Path:
+    """Return the folder that an address names.
+
+    Args:
+        address: Where.
+        base: What a relative path is relative to: the repository's root.
+
+    Raises:
+        RemoteError: It names a medium that this version does not speak.
+    """
+    if address.scheme != "path":
+        raise RemoteError(
+            f"{address.shown}: this version of Muse does not speak {address.scheme}.",
+            hint="Use a folder or file:// address, such as one on a mounted disk.",
+        )
+    return base / address.path

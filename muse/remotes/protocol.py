@@ -1,0 +1,238 @@
+"""What Muse asks of another repository, whatever lies between: the `Remote` protocol.
+
+A medium (a path, ssh, an object store) is one class with these methods; every medium passes the
+same conformance suite (``tests/remotes/conformance.py``), and nothing in ``muse.ops`` knows which
+one it speaks to. The life of a push::
+
+    refs = remote.list_refs()                  what is there, and an opaque version of it
+    remote.find_present(ids)                   which of these arrived in an earlier, killed push
+    remote.receive(records, count=n)           objects, streamed; durable when it returns
+    remote.update_refs(updates, version=…)     all or none, by compare-and-swap
+
+and of a fetch::
+
+    refs = remote.list_refs()
+    offer = remote.offer(wants, haves)         the ids that we lack, by walking history there
+    remote.send(offer, skip=present)           their records, streamed
+
+**Invariant:** nobody lists all objects. **Invariant:** the other side is never believed: whoever
+receives records hashes each one, parses each tree, and walks what is new before a ref moves
+(`muse.remotes.intake`, `muse.remotes.connectivity`), on both sides of a wire.
+
+Why it fits media that do not exist yet: all values are plain (text, bytes, ints, tuples), so a
+framed message can carry each of them; records stream in both directions and may be grouped into
+packs by a medium that stores packs; ``version`` is the ETag of a medium whose refs are one
+document, while ``RefUpdate.old`` is what a medium with a lock compares; and progress is counted
+where records pass, by the caller, so that no callback has to cross a wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, Protocol
+
+from muse.core.types import ObjectId, ObjectType, RawId
+
+# Ids in one question; a medium may rely on it as the bound of a message.
+ASK_BATCH: Final = 4096
+# A listing that is longer than this is not a repository's.
+MAX_REFS: Final = 1_000_000
+MAX_REF_NAME: Final = 1024
+# Trees, commits and tags are parsed whole, so their size is bounded; blobs are streamed.
+MAX_PARSED_BYTES: Final = 128 * 2**20
+# A record up to this size travels whole, a larger one as chunks of at most this size.
+CHUNK_BYTES: Final = 2**20
+
+Phase = Literal["count", "send", "receive", "check", "checkout"]
+
+
+class TransferProgress(NamedTuple):
+    """How far a transfer is; the reader computes rates from two of them.
+
+    Args:
+        phase: What is being done.
+        objects: Objects (or files, in ``checkout``) done so far.
+        total_objects: How many there are; None while that is not known.
+        bytes_done: Bytes of payload that passed so far.
+    """
+
+    phase: Phase
+    objects: int
+    total_objects: int | None = None
+    bytes_done: int = 0
+
+
+# May raise to cancel: nothing is published then, and what arrived is not sent again.
+TransferCallback = Callable[[TransferProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRef:
+    """One ref of the other side.
+
+    Args:
+        name: The full name, ``refs/heads/main``.
+        oid: What it names.
+        peeled: For an annotated tag, the object behind it; otherwise None.
+    """
+
+    name: str
+    oid: ObjectId
+    peeled: ObjectId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefListing:
+    """All branches and tags of the other side at one moment.
+
+    Args:
+        refs: Sorted by name; only ``refs/heads/`` and ``refs/tags/``.
+        head: The branch that HEAD names (``refs/heads/main``), born or not; None when detached.
+        checked_out: The branch that a working tree there has checked out: pushing to it is
+            refused. None for a bare repository.
+        version: Opaque; changes whenever the listing does.
+    """
+
+    refs: tuple[RemoteRef, ...]
+    head: str | None
+    checked_out: str | None
+    version: str
+
+    def values(self) -> dict[str, ObjectId]:
+        """Return what each ref names."""
+        return {ref.name: ref.oid for ref in self.refs}
+
+
+@dataclass(frozen=True, slots=True)
+class RefUpdate:
+    """One move of a ref: from ``old`` to ``new``; None stands for "is not there".
+
+    Args:
+        name: The full name.
+        old: What must be there for the move to happen.
+        new: What shall be there.
+    """
+
+    name: str
+    old: ObjectId | None
+    new: ObjectId | None
+
+
+class ObjectRecord(NamedTuple):
+    """One object on its way.
+
+    Args:
+        raw: The id that the sender gives it; the receiver hashes and compares.
+        kind: Its type.
+        size: Bytes of payload.
+        stored: The bytes as they travel: the payload itself, or its zstd frame. None when the
+            object is larger than `CHUNK_BYTES` and comes as ``chunks`` of plain payload.
+        compressed: Whether ``stored`` is a zstd frame.
+        chunks: The payload in order, for large objects; to be read once, before the next record.
+    """
+
+    raw: RawId
+    kind: ObjectType
+    size: int
+    stored: bytes | None
+    compressed: bool = False
+    chunks: Iterable[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The objects that the other side would send; handed back to it in `Remote.send`.
+
+    Args:
+        ids: In the order in which they will be sent.
+        handle: What the medium needs to remember; opaque.
+    """
+
+    ids: Sequence[RawId]
+    handle: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a transfer brought.
+
+    Args:
+        objects: Objects stored.
+        size_bytes: Bytes of payload in them.
+    """
+
+    objects: int
+    size_bytes: int
+
+
+class Remote(Protocol):
+    """Another repository. Not thread-safe; use it as a context manager or call `close`.
+
+    Every method may raise `RemoteError` (unreachable, refused, damaged: the message names the
+    remote and the object or ref) and leaves the other side as valid as before.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, fit for showing: never with a password or token."""
+        ...
+
+    def list_refs(self) -> RefListing:
+        """Return all branches and tags, and what HEAD says."""
+        ...
+
+    def find_present(self, ids: Sequence[RawId]) -> Collection[RawId]:
+        """Tell which of at most `ASK_BATCH` ids are there and whole.
+
+        Presence says nothing of what the object refers to.
+        """
+        ...
+
+    def receive(self, records: Iterable[ObjectRecord], *, count: int) -> Received:
+        """Store objects there, in bounded memory.
+
+        Args:
+            records: At most ``count`` of them; consumed in order.
+            count: How many are announced.
+
+        Durability: when it returns, all are durable. When killed or when ``records`` raises,
+        the part that was already published stays (nothing refers to it) and `find_present`
+        tells of it, so that a repeated push does not send it again.
+        """
+        ...
+
+    def update_refs(self, updates: Sequence[RefUpdate], *, version: str, log: str = "push") -> None:
+        """Move refs, all or none, if each still is what ``old`` says.
+
+        Args:
+            updates: The moves.
+            version: The version of the listing that they are based on.
+            log: One line for the reflog there.
+
+        Raises:
+            RefChangedError: A ref is not at ``old`` any more; nothing moved.
+            ObjectNotFoundError: Something that a new value needs is not there; nothing moved.
+            MuseError: Refused: a checked-out branch, a bad name, a damaged object.
+
+        Durability: G1, G2, G8: durable when it returns; what the new values need was walked
+        and verified before.
+        """
+        ...
+
+    def offer(self, wants: Sequence[ObjectId], haves: Sequence[ObjectId]) -> Offer:
+        """Walk history there: what ``wants`` need and ``haves`` do not already imply.
+
+        Args:
+            wants: Values of refs as listed.
+            haves: Commits or tags of which everything is here; unknown ones are ignored.
+        """
+        ...
+
+    def send(self, offer: Offer, *, skip: Collection[RawId] = ()) -> Iterator[ObjectRecord]:
+        """Stream the records of an offer, but for those in ``skip``."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; may be called twice."""
+        ...

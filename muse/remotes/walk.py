@@ -1,0 +1,273 @@
+"""Which objects does one side have that the other lacks: the walk behind push, fetch and check.
+
+Two steps, both of which cost what changed and not what is there:
+
+1. **Commits.** From the tips, newest first, painting two colours: *wanted* (reached from a tip)
+   and *known* (reached from a commit that the other side has). It ends when everything that is
+   left to look at is known.
+2. **Trees.** Each new commit's tree is compared with its parents' trees, and only what differs is
+   entered: in a commit that changes one file of 100 000, the trees on the way to that file.
+
+Errors are on the safe side. Clocks that run backwards may make a known commit look new, so that
+more is sent, never less; and a *known* id that is not stored here, or is damaged here, teaches
+nothing and is passed over. But what is reached from a tip must be whole: a gap there raises the
+error that names it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from muse.core.commits import ObjectFormatError, Tag, decode_commit, parse_tag
+from muse.core.errors import CorruptObjectError, ObjectNotFoundError, UnsafePathError
+from muse.core.object_store import ObjectStore
+from muse.core.trees import TreeEntry, read_tree
+from muse.core.types import MODE_TREE, ObjectType, RawId, from_raw
+
+_WANTED: Final = 1
+_KNOWN: Final = 2
+# Parsed trees are kept for the next commit's comparison, up to this many entries in all.
+_CACHED_ENTRIES: Final = 100_000
+
+
+class Found(NamedTuple):
+    """An object that one side needs.
+
+    Args:
+        raw: Its id.
+        kind: The type that whatever refers to it says it has.
+        holder: What refers to it; None for a tip.
+    """
+
+    raw: RawId
+    kind: ObjectType
+    holder: RawId | None
+
+
+class _Node(NamedTuple):
+    time_s: int
+    tree: RawId
+    parents: tuple[RawId, ...]
+
+
+class NewObjects:
+    """The walk; iterate it once.
+
+    Args:
+        store: Where everything that the tips need is expected.
+        tips: Commits, tags, or whatever else a ref may name.
+        known: Ids that the other side has with everything below them; those that are not stored
+            here are ignored.
+    """
+
+    def __init__(
+        self, store: ObjectStore, tips: Iterable[RawId], known: Iterable[RawId] = ()
+    ) -> None:
+        self._store = store
+        self._colour: dict[RawId, int] = {}
+        self._nodes: dict[RawId, _Node] = {}
+        self._queue: list[tuple[int, RawId]] = []
+        # INVARIANT: exactly the queued commits that are wanted and not (yet) known.
+        self._open: set[RawId] = set()
+        # Everything that was found, or that the other side has for sure.
+        self._seen: set[RawId] = set()
+        self._trees = _TreeCache(store)
+        self._tips, self._known = list(dict.fromkeys(tips)), list(dict.fromkeys(known))
+
+    def __iter__(self) -> Iterator[Found]:
+        """Yield each object once: tags, then per commit (oldest first) itself and what is new.
+
+        Raises:
+            ObjectNotFoundError: The walk from a tip met an object that is not stored here.
+            CorruptObjectError: It met one that is damaged, or not of the type it should have.
+            UnsafePathError: It met a tree with a name that could escape.
+        """
+        for raw in self._known:
+            self._seen.add(raw)
+            self._paint_known(raw)
+        loose_ends: list[Found] = []
+        for raw in self._tips:
+            for found in self._peel(raw):
+                if found.kind == "commit":
+                    self._paint(found.raw, _WANTED)
+                elif found.kind == "tag":
+                    self._seen.add(found.raw)
+                    yield found
+                else:
+                    loose_ends.append(found)
+        yield from self._new_in_commits(self._new_commits())
+        for found in loose_ends:
+            yield from self._new_in_object(found)
+
+    # -- commits ---------------------------------------------------------------------------
+
+    def _peel(self, raw: RawId) -> list[Found]:
+        """Follow tags; stops at a tag that the other side has."""
+        chain: list[Found] = []
+        holder: RawId | None = None
+        while raw not in self._seen:
+            kind, payload = self._store.read(raw)
+            chain.append(Found(raw, kind, holder))
+            if kind == "commit":
+                self._remember(raw, payload)
+            if kind != "tag":
+                break
+            holder, raw = raw, _decode_tag(raw, payload).target
+            if len(chain) > 64:
+                raise CorruptObjectError(
+                    from_raw(raw), where="the store", reason="a chain of tags without end"
+                )
+        return chain
+
+    def _paint_known(self, raw: RawId) -> None:
+        try:
+            for _ in range(64):
+                kind, payload = self._store.read(raw)
+                if kind == "commit":
+                    self._remember(raw, payload)
+                    self._paint(raw, _KNOWN)
+                    return
+                self._seen.add(raw)
+                if kind != "tag":
+                    return
+                raw = _decode_tag(raw, payload).target
+        except (ObjectNotFoundError, CorruptObjectError):
+            return
+
+    def _paint(self, raw: RawId, colour: int) -> None:
+        before = self._colour.get(raw, 0)
+        after = before | colour
+        if after == before:
+            return
+        node = self._node(raw, colour)
+        if node is None:
+            return
+        self._colour[raw] = after
+        heapq.heappush(self._queue, (-node.time_s, raw))
+        if after == _WANTED:
+            self._open.add(raw)
+        else:
+            self._open.discard(raw)
+
+    def _node(self, raw: RawId, colour: int) -> _Node | None:
+        node = self._nodes.get(raw)
+        if node is None:
+            try:
+                node = self._remember(raw, self._store.read(raw, expected="commit")[1])
+            except (ObjectNotFoundError, CorruptObjectError):
+                if colour == _KNOWN:
+                    return None
+                raise
+        return node
+
+    def _remember(self, raw: RawId, payload: bytes) -> _Node:
+        commit = decode_commit(raw, payload)
+        node = self._nodes[raw] = _Node(commit.committer.time_s, commit.tree, commit.parents)
+        return node
+
+    def _new_commits(self) -> list[RawId]:
+        """Return the commits that are only wanted, oldest first as far as their clocks say."""
+        order: list[RawId] = []
+        while self._open:
+            _, raw = heapq.heappop(self._queue)
+            colour = self._colour[raw]
+            if raw in self._open:
+                self._open.discard(raw)
+                order.append(raw)
+            for parent in self._nodes[raw].parents:
+                self._paint(parent, _KNOWN if colour & _KNOWN else _WANTED)
+        order.reverse()
+        return [raw for raw in order if self._colour[raw] == _WANTED]
+
+    # -- trees -----------------------------------------------------------------------------
+
+    def _new_in_commits(self, commits: list[RawId]) -> Iterator[Found]:
+        seen = self._seen
+        for raw in commits:
+            if raw in seen:
+                continue
+            seen.add(raw)
+            yield Found(raw, "commit", None)
+            node = self._nodes[raw]
+            bases = []
+            for parent in node.parents:
+                base = self._node(parent, _KNOWN)
+                if base is not None:
+                    bases.append(base.tree)
+            yield from self._new_in_tree(Found(node.tree, "tree", raw), bases)
+
+    def _new_in_tree(self, root: Found, bases: list[RawId]) -> Iterator[Found]:
+        """Yield a tree and what is below it, except what the trees it came from hold as well."""
+        seen = self._seen
+        # A stack, since how deep a tree goes is the other side's choice.
+        stack = [(root, bases)]
+        while stack:
+            found, bases = stack.pop()
+            if found.raw in seen or found.raw in bases:
+                continue
+            entries = self._trees.read(found.raw)
+            seen.add(found.raw)
+            yield found
+            same: set[TreeEntry] = set()
+            below: dict[bytes, list[RawId]] = {}
+            for base in bases:
+                for entry in self._trees.read_known(base):
+                    same.add(entry)
+                    if entry.mode == MODE_TREE:
+                        below.setdefault(entry.name, []).append(entry.raw)
+            for entry in entries:
+                if entry in same or entry.raw in seen:
+                    continue
+                if entry.mode == MODE_TREE:
+                    child = Found(entry.raw, "tree", found.raw)
+                    stack.append((child, below.get(entry.name, [])))
+                else:
+                    seen.add(entry.raw)
+                    yield Found(entry.raw, "blob", found.raw)
+
+    def _new_in_object(self, found: Found) -> Iterator[Found]:
+        if found.kind == "tree":
+            yield from self._new_in_tree(found, [])
+        elif found.raw not in self._seen:
+            self._seen.add(found.raw)
+            yield found
+
+
+class _TreeCache:
+    """Parsed trees, the most recently used ones, bounded by their entries."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._cache: OrderedDict[RawId, list[TreeEntry]] = OrderedDict()
+        self._weight = 0
+
+    def read(self, raw: RawId) -> list[TreeEntry]:
+        """Return a tree's entries; raises what `read_tree` raises."""
+        entries = self._cache.get(raw)
+        if entries is not None:
+            self._cache.move_to_end(raw)
+            return entries
+        entries = read_tree(self._store, raw)
+        self._cache[raw] = entries
+        self._weight += len(entries) + 1
+        while self._weight > _CACHED_ENTRIES and len(self._cache) > 1:
+            _, dropped = self._cache.popitem(last=False)
+            self._weight -= len(dropped) + 1
+        return entries
+
+    def read_known(self, raw: RawId) -> list[TreeEntry]:
+        """Return the entries of a tree to compare with; none when it is not whole here."""
+        try:
+            return self.read(raw)
+        except (ObjectNotFoundError, CorruptObjectError, UnsafePathError):
+            return []
+
+
+def _decode_tag(raw: RawId, payload: bytes) -> Tag:
+    try:
+        return parse_tag(payload)
+    except ObjectFormatError as error:
+        raise CorruptObjectError(from_raw(raw), where="the store", reason=str(error)) from error
