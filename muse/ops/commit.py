@@ -1,0 +1,146 @@
+"""Record a snapshot: the stage, or everything that changed, as one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from muse.core.commits import Commit, Signature, format_commit
+from muse.core.errors import MuseError, NothingToCommitError, UsageError
+from muse.core.paths import stage_path
+from muse.core.refs import Head
+from muse.core.repo import Repository
+from muse.core.stage import Stage, read_stage, stage_tree
+from muse.core.transaction import Transaction
+from muse.core.trees import EMPTY_TREE
+from muse.core.types import ObjectId, Progress, from_raw, to_raw
+from muse.ops.add import stage_changes
+
+
+@dataclass(frozen=True, slots=True)
+class CommitResult:
+    """One commit that is durable.
+
+    Attributes:
+        oid: Its id.
+        commit: What it says.
+        branch: The branch that moved; None when HEAD is detached.
+        parent_tree: The tree before it, for counting what changed.
+        took_all: True when the stage was empty and all changes of the working tree went in.
+    """
+
+    oid: ObjectId
+    commit: Commit
+    branch: str | None
+    parent_tree: bytes
+    took_all: bool
+
+
+def commit(
+    repo: Repository,
+    *,
+    message: str,
+    committer: Signature,
+    author: Signature | None = None,
+    amend: bool = False,
+    allow_empty: bool = False,
+    tracked: bool = False,
+    progress: Progress | None = None,
+) -> CommitResult:
+    """Commit what is staged; with nothing staged, all changes of the working tree.
+
+    Args:
+        repo: The repository.
+        message: The message; a final newline is added.
+        committer: Who commits.
+        author: Who wrote it; the committer when None, the amended commit's author on amend.
+        amend: Replace HEAD's commit; with nothing staged only its message changes.
+        allow_empty: Commit even when the tree stays the same.
+        tracked: Stage every change of tracked files first (``-a``).
+        progress: Called with (files hashed, total).
+
+    Raises:
+        NothingToCommitError: The tree would be HEAD's.
+        UsageError: The message is empty or holds a NUL, or there is nothing to amend.
+        RefChangedError: The branch moved meanwhile; nothing was published.
+
+    Durability:
+        Killed before the branch moves: nothing happened, at most unreferenced objects stay.
+        After: the commit is there, and a stage that survives is seen as empty.
+
+    See:
+        G1, G2, G3, G8.
+    """
+    text = check_message(message)
+    with repo.transaction("commit", who=committer) as tx:
+        head = repo.head()
+        old = repo.commit(head.commit) if head.commit else None
+        if amend and old is None:
+            raise UsageError("There is no commit to amend.", hint="Commit without --amend first.")
+        stage, took_all = _collect(
+            repo, tx, tracked=tracked, only_message=amend, progress=progress
+        )
+        before = old.tree if old else EMPTY_TREE
+        update = stage_tree(repo.objects, before, stage)
+        if update.root == before and not (amend or allow_empty):
+            raise nothing_to_commit(head)
+        for raw, payload in update.new:
+            tx.write_hashed(raw, "tree", payload)
+        parents = (to_raw(head.commit),) if head.commit else ()
+        made = Commit(update.root, parents, author or committer, committer, text)
+        if amend and old is not None:
+            made = replace(made, parents=old.parents, author=author or old.author)
+        oid = from_raw(tx.write_object("commit", format_commit(made)))
+        kind = "commit (amend)" if amend else "commit" if old else "commit (initial)"
+        tx.summary = f"{kind}: {made.subject}"
+        if head.ref:
+            tx.set_ref(head.ref, oid, old=head.commit, log=tx.summary)
+        else:
+            tx.set_head(commit=oid, log=tx.summary)
+        if stage_path(repo.root).exists():
+            tx.remove_file(stage_path(repo.root))
+    return CommitResult(oid, made, head.branch, before, took_all)
+
+
+def _collect(
+    repo: Repository,
+    tx: Transaction,
+    *,
+    tracked: bool,
+    only_message: bool,
+    progress: Progress | None,
+) -> tuple[Stage, bool]:
+    """Return what to commit, and whether that is the whole working tree's changes."""
+    if tracked:
+        return stage_changes(repo, tx, untracked=False, progress=progress), False
+    stage = read_stage(repo.root)
+    if stage or only_message:
+        return stage, False
+    if repo.bare:
+        return stage, False
+    return stage_changes(repo, tx, untracked=True, progress=progress), True
+
+
+def check_message(message: str) -> bytes:
+    """Return a message as a commit stores it: UTF-8, with one final newline.
+
+    Raises:
+        UsageError: It is empty, or holds a NUL.
+    """
+    text = message.strip("\n")
+    if not text.strip():
+        raise UsageError(
+            "The commit message is empty; nothing was committed.",
+            hint="Give one with -m 'what changed', or write it in your editor.",
+        )
+    if "\0" in text:
+        raise UsageError("A commit message cannot hold a NUL.", hint="Remove it.")
+    return (text + "\n").encode("utf-8", "surrogateescape")
+
+
+def nothing_to_commit(head: Head) -> MuseError:
+    """Return the error for a commit that would change nothing."""
+    where = f"on {head.branch}" if head.branch else "on a detached HEAD"
+    return NothingToCommitError(
+        f"Nothing to commit {where}: the working tree is what the last commit holds.",
+        hint="Change something, or use --allow-empty.",
+    )

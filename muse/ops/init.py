@@ -1,0 +1,100 @@
+"""Create a repository, or complete one that is half there."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from muse.core.errors import StorageError
+from muse.core.io import make_dirs, read_bytes, sync_dir, sync_filesystem, write_bytes_atomic
+from muse.core.lock import WriteLock
+from muse.core.paths import config_path, head_path, muse_dir, repo_json_path
+from muse.core.refs import DEFAULT_BRANCH, HEADS, check_ref_name
+from muse.core.repo import FORMAT_VERSION
+
+_FOLDERS = (
+    "objects/sha256",
+    "objects/pack",
+    "refs/heads",
+    "refs/tags",
+    "refs/remotes",
+    "logs",
+    "code",
+    "cache",
+    "health",
+    "tmp",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """What `init` did.
+
+    Attributes:
+        root: The repository's folder.
+        created: False when a whole repository was there already.
+        bare: Whether it has no working tree.
+        branch: The branch that HEAD names.
+    """
+
+    root: Path
+    created: bool
+    bare: bool
+    branch: str
+
+
+def init(folder: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> InitResult:
+    """Create a repository in a folder, which is made when missing.
+
+    Args:
+        folder: Where; an existing repository there is completed and otherwise left as it is.
+        bare: No working tree: a place to push to.
+        branch: The first branch's name.
+
+    Raises:
+        UnsafeNameError: ``branch`` is not a legal name.
+        StorageError: The folder is a file.
+        IoFailedError: The system refused.
+
+    Durability:
+        Killed before the end: no repository, or one that works and that the next `init`
+        completes. After: all of it survives a power cut.
+    """
+    check_ref_name(HEADS + branch)
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(
+            f"'{folder}' is a file; a repository needs a folder.", hint="Name another place."
+        )
+    muse = muse_dir(folder)
+    for name in _FOLDERS:
+        make_dirs(muse / name)
+    with WriteLock(folder, command="init"):
+        created = read_bytes(repo_json_path(folder), doing="read the repository's format") is None
+        if created:
+            _write_files(folder, bare=bare, branch=branch)
+            # One call for all the new names, and the folder's own name above it.
+            sync_filesystem(muse)
+            sync_dir(folder)
+    facts = json.loads(repo_json_path(folder).read_bytes())
+    return InitResult(folder, created, facts.get("bare") is True, branch)
+
+
+def _write_files(folder: Path, *, bare: bool, branch: str) -> None:
+    if not head_path(folder).exists():
+        write_bytes_atomic(head_path(folder), f"ref: {HEADS}{branch}\n".encode())
+    if not config_path(folder).exists():
+        write_bytes_atomic(
+            config_path(folder), b"# Settings of this repository: see 'muse config'.\n"
+        )
+    facts = {
+        "format": FORMAT_VERSION,
+        "id": os.urandom(16).hex(),
+        "bare": bare,
+        "created_at": int(time.time()),
+        "objects": "sha256",
+    }
+    # Last: a repository without it is one that `init` has still to finish.
+    write_bytes_atomic(repo_json_path(folder), json.dumps(facts, indent=2).encode() + b"\n")
