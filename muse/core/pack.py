@@ -200,14 +200,47 @@ class Pack:
         Raises:
             CorruptObjectError: It is here, and damaged.
         """
+        found = self.read_stored(raw)
+        return None if found is None else (found[0].kind, self.unwrap(*found))
+
+    def read_stored(self, raw: RawId) -> tuple[Record, bytes] | None:
+        """Read an object as it is stored, for `unwrap` to verify; None as for `read`.
+
+        Raises:
+            CorruptObjectError: Its header is damaged.
+        """
         found = self._locate(raw, _FIRST_READ)
         if found is None:
             return None
-        record, data = found.record, found.head[RECORD_SIZE : RECORD_SIZE + found.record.stored]
+        return found.record.kind, self.unwrap(found.record, self._stored_whole(found))
+
+    def read_stored(self, raw: RawId, *, limit: int) -> tuple[Record, bytes | None] | None:
+        """Return a record and its bytes as they lie here, for copying; `unwrap` verifies them.
+
+        Args:
+            raw: The object.
+            limit: Largest payload, and largest number of stored bytes, to read at once.
+
+        Returns:
+            The record, with None for bytes beyond the limit; None when it is not here.
+
+        Raises:
+            CorruptObjectError: The header is damaged.
+        """
+        found = self._locate(raw, _FIRST_READ)
+        if found is None:
+            return None
+        if max(found.record.size, found.record.stored) > limit:
+            return found.record, None
+        return found.record, self._stored_whole(found)
+
+    def _stored_whole(self, found: _Found) -> bytes:
+        record = found.record
+        data = found.head[RECORD_SIZE : RECORD_SIZE + record.stored]
         if len(data) < record.stored:
             start = found.start + len(data)
-            data += self._pread(raw, found.file, record.stored - len(data), offset=start)
-        return record.kind, self.unwrap(record, data)
+            data += self._pread(record.raw, found.file, record.stored - len(data), offset=start)
+        return data
 
     def unwrap(self, record: Record, data: bytes) -> bytes:
         """Turn a record's stored bytes into its payload, verified.
