@@ -212,35 +212,11 @@ class Pack:
         found = self._locate(raw, _FIRST_READ)
         if found is None:
             return None
-        return found.record.kind, self.unwrap(found.record, self._stored_whole(found))
-
-    def read_stored(self, raw: RawId, *, limit: int) -> tuple[Record, bytes | None] | None:
-        """Return a record and its bytes as they lie here, for copying; `unwrap` verifies them.
-
-        Args:
-            raw: The object.
-            limit: Largest payload, and largest number of stored bytes, to read at once.
-
-        Returns:
-            The record, with None for bytes beyond the limit; None when it is not here.
-
-        Raises:
-            CorruptObjectError: The header is damaged.
-        """
-        found = self._locate(raw, _FIRST_READ)
-        if found is None:
-            return None
-        if max(found.record.size, found.record.stored) > limit:
-            return found.record, None
-        return found.record, self._stored_whole(found)
-
-    def _stored_whole(self, found: _Found) -> bytes:
-        record = found.record
-        data = found.head[RECORD_SIZE : RECORD_SIZE + record.stored]
+        record, data = found.record, found.head[RECORD_SIZE : RECORD_SIZE + found.record.stored]
         if len(data) < record.stored:
             start = found.start + len(data)
-            data += self._pread(record.raw, found.file, record.stored - len(data), offset=start)
-        return data
+            data += self._pread(raw, found.file, record.stored - len(data), offset=start)
+        return record, data
 
     def unwrap(self, record: Record, data: bytes) -> bytes:
         """Turn a record's stored bytes into its payload, verified.
