@@ -1,0 +1,1 @@
+"""Kills and errors at every call, judged by one oracle."""
