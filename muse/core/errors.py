@@ -24,6 +24,7 @@
     │   ├── AmbiguousIdError          4
     │   └── PathNotFoundError         4
     └── RemoteError                   5  the other side failed or refused
+        └── BadTransferError          5  what arrived is not what it should be
 
 Outside the tree: 70 a bug, 130 interrupted, 141 broken pipe.
 The class is the exit code; an instance is one sentence and a hint that says what to type next.
@@ -260,6 +261,23 @@ class RemoteError(MuseError):
     """The other side could not be reached, failed, or refused."""
 
     exit_code = 5
+
+
+class BadTransferError(RemoteError):
+    """An object arrived that is damaged or hostile; it was not stored.
+
+    Args:
+        oid: The object, or a ref's name.
+        source: Where it came from.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, oid: str, *, source: str, reason: str) -> None:
+        super().__init__(
+            f"{source} sent {oid}, which was refused: {reason}.",
+            hint="Nothing that it sent is in use here. 'muse verify' on that side tells more.",
+        )
+        self.oid, self.source, self.reason = oid, source, reason
 
 
 _IO_HINTS = {

@@ -1,0 +1,108 @@
+"""Before a ref moves: is everything that its new value needs here, and whole?
+
+The same walk as for sending, from the new values down to what our own refs name, which is whole
+because refs only ever move here (G1). What was just received is known to be good; anything else
+on the way (left by a transfer that was killed) is read and hashed now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from muse.core.errors import BadTransferError, CorruptObjectError, ObjectNotFoundError
+from muse.core.io import sync_filesystem
+from muse.core.object_store import ObjectStore
+from muse.core.refs import HEADS
+from muse.core.repo import Repository
+from muse.core.trees import EMPTY_TREE
+from muse.core.types import ObjectId, ObjectType, RawId, from_raw, is_object_id, to_raw
+from muse.remotes.records import keep_young
+from muse.remotes.walk import NewObjects
+
+# So many refs are taken as known starting points; beyond, tags are left out, which costs time in
+# odd histories and nothing else.
+_ENOUGH_REFS: Final = 512
+
+
+def known_ids(refs: Iterable[tuple[str, ObjectId]], *, first: Iterable[str] = ()) -> list[RawId]:
+    """Choose which refs' values a walk starts from: branches first, then tags as far as useful.
+
+    Args:
+        refs: Names and values.
+        first: Names whose values must be among them.
+    """
+    values = dict(refs)
+    names = [name for name in first if name in values]
+    names += [name for name in values if not name.startswith("refs/tags/")]
+    tags = [name for name in values if name.startswith("refs/tags/")]
+    names += tags[: max(0, _ENOUGH_REFS - len(names))]
+    return [to_raw(oid) for oid in dict.fromkeys(values[name] for name in names)]
+
+
+def check_connected(
+    repo: Repository,
+    tips: Collection[ObjectId],
+    *,
+    fresh: Mapping[RawId, ObjectType] | None = None,
+) -> None:
+    """Make sure that all that some new values of refs need is stored, whole and durable.
+
+    Args:
+        repo: Where.
+        tips: The new values.
+        fresh: Objects that were verified and made durable a moment ago, with their types.
+
+    Raises:
+        ObjectNotFoundError: Something is missing; names the first gap.
+        CorruptObjectError: Something is damaged, or of another type than it should be.
+    """
+    fresh = fresh or {}
+    known = known_ids(repo.refs.iter())
+    older: list[RawId] = []
+    for found in NewObjects(repo.objects, [to_raw(tip) for tip in tips], known):
+        kind = fresh.get(found.raw)
+        if kind is None and found.raw != EMPTY_TREE:
+            # Trees, commits and tags were verified by the walk, which read them.
+            kind = _verified_kind(repo.objects, found.raw) if found.kind == "blob" else found.kind
+            older.append(found.raw)
+        if kind is not None and kind != found.kind:
+            raise CorruptObjectError(
+                from_raw(found.raw), where="the store", reason=f"it is a {kind}, not a {found.kind}"
+            )
+    if older:
+        # Their writer was killed, maybe between a name and its sync: a ref must not outrun them.
+        keep_young(repo.objects, older)
+        sync_filesystem(repo.muse)
+
+
+def is_connected(repo: Repository, tips: Collection[ObjectId]) -> bool:
+    """Tell whether all that some values need is here already."""
+    if not all(repo.objects.has(to_raw(tip)) for tip in tips):
+        return False
+    try:
+        check_connected(repo, tips)
+    except (ObjectNotFoundError, CorruptObjectError):
+        return False
+    return True
+
+
+def check_branch_value(store: ObjectStore, name: str, oid: ObjectId, *, source: str) -> None:
+    """Refuse a branch that names something else than a commit.
+
+    Raises:
+        BadTransferError: It does.
+    """
+    if not is_object_id(oid):
+        raise BadTransferError(name, source=source, reason="its value is no object id")
+    kind, _ = store.stat(to_raw(oid))
+    if name.startswith(HEADS) and kind != "commit":
+        raise BadTransferError(name, source=source, reason=f"it names a {kind}, not a commit")
+
+
+def _verified_kind(store: ObjectStore, raw: RawId) -> ObjectType:
+    if not store.is_whole(raw):
+        # Read it for the error that names the file; it can only be one of the two.
+        kind, _ = store.read(raw)
+        return kind
+    return store.stat(raw)[0]

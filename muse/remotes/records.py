@@ -1,0 +1,99 @@
+"""The sending side of a transfer: objects as they lie in a store, ready to travel.
+
+A record from a pack travels as it is stored, so nothing is compressed again. Each is verified
+before it leaves: damage is found where it is, and named with the file that holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from muse.core.errors import CorruptObjectError, ObjectNotFoundError
+from muse.core.object_store import ObjectStore
+from muse.core.trees import EMPTY_TREE
+from muse.core.types import RawId
+from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord
+
+
+def iter_records(store: ObjectStore, ids: Iterable[RawId]) -> Iterator[ObjectRecord]:
+    """Yield the record of each object; one in memory at a time, large ones as chunks.
+
+    Raises:
+        ObjectNotFoundError: One is not stored.
+        CorruptObjectError: One is damaged; for one that is sent in chunks, while they are read.
+    """
+    for raw in ids:
+        yield read_record(store, raw)
+
+
+def read_record(store: ObjectStore, raw: RawId) -> ObjectRecord:
+    """Return one object's record; see `iter_records`."""
+    # Damage in one pack is no obstacle: the store looks for another copy.
+    with contextlib.suppress(CorruptObjectError):
+        packed = _read_packed(store, raw)
+        if packed is not None:
+            return packed
+    try:
+        kind, size = store.stat(raw)
+        if size > CHUNK_BYTES:
+            stream = store.open_stream(raw)
+            return ObjectRecord(raw, stream.kind, stream.size, None, chunks=iter(stream))
+        kind, payload = store.read(raw)
+    except ObjectNotFoundError:
+        # Known to everybody, so not everybody stores it.
+        if raw != EMPTY_TREE:
+            raise
+        kind, payload = "tree", b""
+    return ObjectRecord(raw, kind, len(payload), payload)
+
+
+def _read_packed(store: ObjectStore, raw: RawId) -> ObjectRecord | None:
+    for pack in store.packs():
+        if pack.find(raw) is None:
+            continue
+        head = pack.stat(raw)
+        if head is None or head[1] > CHUNK_BYTES:
+            return None
+        found = pack.read_stored(raw)
+        if found is None:
+            return None
+        record, data = found
+        pack.unwrap(record, data)
+        return ObjectRecord(raw, record.kind, record.size, data, compressed=record.compressed)
+    return None
+
+
+def find_whole(store: ObjectStore, ids: Sequence[RawId]) -> set[RawId]:
+    """Return those of the ids that are stored with bytes that hash to them.
+
+    Costs next to nothing for what is not there, and a read for what is.
+    """
+    store.refresh()
+    packs = store.packs()
+    shards: dict[str, bool] = {}
+    found = set()
+    for raw in ids:
+        path = store.loose_path(raw)
+        shard = path[: path.rindex("/")]
+        here = shards.get(shard)
+        if here is None:
+            here = shards[shard] = os.path.isdir(shard)
+        if not (here and os.path.exists(path)) and all(pack.find(raw) is None for pack in packs):
+            continue
+        if store.is_whole(raw):
+            found.add(raw)
+    return found
+
+
+def keep_young(store: ObjectStore, ids: Iterable[RawId]) -> None:
+    """Renew the times of files that hold these objects, so that a prune beside us spares them."""
+    packs = store.packs()
+    touched = set()
+    for raw in ids:
+        touched.add(store.loose_path(raw))
+        touched.update(str(pack.path) for pack in packs if pack.find(raw) is not None)
+    for path in touched:
+        with contextlib.suppress(OSError):
+            os.utime(path)
