@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +38,7 @@ class Repository:
     Args:
         root: The folder that holds ``.muse``.
         user_config: The user's own settings file, or None.
-        identity: Who publishes when a caller does not say.
+        identity: Says who publishes when a caller does not; asked only when something is.
 
     Attributes:
         sweep_report: What the sweep at opening met; None when none ran.
@@ -50,7 +50,7 @@ class Repository:
         root: Path,
         *,
         user_config: Path | None = None,
-        identity: Signature | None = None,
+        identity: Callable[[], Signature] | None = None,
     ) -> None:
         self.root = root
         self.objects = ObjectStore(root)
@@ -115,13 +115,14 @@ class Repository:
                 hint="status, log, diff and verify work; to write, become the owner or trust the "
                 "folder with 'muse config --user safe.directories <path>'.",
             )
-        nobody = Signature("unknown", "unknown", int(time.time()))
+        if who is None and self.identity is not None:
+            who = self.identity()
         return Transaction(
             self.objects,
             self.refs,
             operation=operation,
             summary=summary,
-            who=who or self.identity or nobody,
+            who=who or Signature("unknown", "unknown", int(time.time())),
             wait_s=wait_s,
         )
 
