@@ -22,7 +22,7 @@ import errno
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -214,12 +214,28 @@ class NewFile:
         self.abandon()
 
 
+# What a journal says of files that this process may not write: see `muse.core.journal`.
+_overlay: dict[str, bytes | None] = {}
+
+
+def overlay_files(files: Mapping[str, bytes | None]) -> None:
+    """Let `read_bytes` answer for these files what a journal says; None is "does not exist"."""
+    _overlay.update(files)
+
+
+def overlaid_names(prefix: str) -> list[str]:
+    """Return the overlaid files that exist and whose path begins so."""
+    return [name for name, data in _overlay.items() if data is not None and name.startswith(prefix)]
+
+
 def read_bytes(path: Path, *, doing: str) -> bytes | None:
     """Read a whole file; None when it does not exist.
 
     Raises:
         IoFailedError: Anything but "does not exist".
     """
+    if _overlay and os.fspath(path) in _overlay:
+        return _overlay[os.fspath(path)]
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()

@@ -1,7 +1,7 @@
 """The operation log: what each command published, with the values before and after.
 
-One JSON line an operation in ``.muse/logs/operations``, appended after everything it tells of is
-durable. `undo` inverts the newest one. It is also a root for `gc`: what can be undone is kept.
+One JSON line an operation in ``.muse/logs/operations``, appended by the transaction that it tells
+of. `undo` inverts the newest one. It is also a root for `gc`: what can be undone is kept.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from muse.core.io import append_line, read_bytes
+from muse.core.io import read_bytes
 from muse.core.paths import logs_dir
 from muse.core.types import ObjectId, RawId, is_object_id, to_raw
 
@@ -49,8 +49,8 @@ def operations_path(root: Path) -> Path:
     return logs_dir(root) / "operations"
 
 
-def append_operation(root: Path, operation: Operation) -> None:
-    """Append one operation; a hint for `undo`, so it is not synced."""
+def encode_operation(operation: Operation) -> bytes:
+    """Return an operation's line, without its newline."""
     record = {
         "id": operation.id,
         "name": operation.name,
@@ -62,7 +62,7 @@ def append_operation(root: Path, operation: Operation) -> None:
         "stage": operation.stage,
         "details": dict(operation.details),
     }
-    append_line(operations_path(root), json.dumps(record).encode("ascii"))
+    return json.dumps(record).encode("ascii")
 
 
 def read_operations(root: Path) -> list[Operation]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core.errors import CorruptFileError, IoFailedError, UnsafeNameError
-from muse.core.io import io_errors, read_bytes
+from muse.core.io import io_errors, overlaid_names, read_bytes
 from muse.core.paths import head_path, muse_dir, show_text
 from muse.core.types import ObjectId, is_object_id
 
@@ -142,9 +142,10 @@ class RefStore:
 
     def iter_names(self, prefix: str = "refs/") -> Iterator[str]:
         """Yield the full name of each ref file below a prefix, sorted, damaged ones included."""
-        yield from sorted(
-            name for name in self._walk("refs") if name.startswith(prefix) and _is_legal(name)
-        )
+        names = {name for name in self._walk("refs") if name.startswith(prefix)}
+        base = os.fspath(self._muse) + "/"
+        names.update(n.removeprefix(base) for n in overlaid_names(base + prefix))
+        yield from sorted(name for name in names if _is_legal(name))
 
     def _walk(self, folder: str) -> Iterator[str]:
         try:

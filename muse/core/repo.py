@@ -10,12 +10,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from muse.core import ledger, sweep, temps
+from muse.core import journal, ledger, sweep, temps
 from muse.core.commits import Commit, Signature, decode_commit
 from muse.core.config import Config
-from muse.core.errors import CorruptFileError, MuseError, NotARepositoryError, StorageError
+from muse.core.errors import (
+    CorruptFileError,
+    IoFailedError,
+    LockedError,
+    MuseError,
+    NotARepositoryError,
+    StorageError,
+)
 from muse.core.io import read_bytes
-from muse.core.lock import WAIT_S
+from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.paths import config_path, muse_dir, repo_json_path
 from muse.core.refs import Head, RefStore
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
     from muse.core.transaction import Transaction
 
 FORMAT_VERSION: Final = 1
+# A writer holds the lock for long only while it collects; then there is a journal to read through.
+_RECOVERY_WAIT_S: Final = 1.0
 
 _MUSE_TEMP_PREFIXES: Final = tuple(f.prefix for f in temps.FOLDER_FAMILIES)
 _MUSE_SWEEP_DIRS: Final = temps.SWEEP_DIRS
@@ -42,6 +51,7 @@ class Repository:
 
     Attributes:
         sweep_report: What the sweep at opening met; None when none ran.
+        recovered: How many pieces of a dead writer's transaction were completed at opening.
         readonly_reason: Why nothing is written here; empty when writing is allowed.
     """
 
@@ -58,6 +68,7 @@ class Repository:
         self.config = Config(config_path(root), user_path=user_config)
         self.identity = identity
         self.sweep_report: SweepReport | None = None
+        self.recovered = 0
         self.readonly_reason = ""
         self._facts: dict[str, object] | None = None
 
@@ -217,9 +228,28 @@ def open_repo(
     root = find_root(start if start is not None else Path.cwd())
     repo = Repository(root, user_config=user_config)
     repo.readonly_reason = _foreign_owner(root, trusted)
+    repo.recovered = recover(repo, command=command)
     if do_sweep and not repo.readonly:
         repo.sweep_report = sweep_and_record(root, command=command)
     return repo
+
+
+def recover(repo: Repository, *, command: str) -> int:
+    """Complete what a dead writer recorded in the journal, or read through it.
+
+    Returns:
+        How many objects and files had to be written; 0 when all was there.
+    """
+    found = journal.read_journal(repo.root)
+    if not found.records or journal.is_applied(repo.objects, found):
+        return 0
+    if not repo.readonly:
+        lock = WriteLock(repo.root, command=f"recovery by {command}", wait_s=_RECOVERY_WAIT_S)
+        # A living writer may be applying its record right now: then there is nothing left.
+        with contextlib.suppress(LockedError, IoFailedError), lock:
+            return journal.recover(repo.objects)[1]
+    journal.see_through(repo.objects, found)
+    return 0
 
 
 def sweep_and_record(root: Path, *, command: str) -> SweepReport:

@@ -1,21 +1,20 @@
 """Everything that publishes goes through one transaction.
 
-Inside the block new objects are collected and nothing is visible. Leaving it normally publishes
-in this order, each step durable before the next begins::
+Inside the block new objects are collected and nothing is visible. Leaving it normally publishes::
 
-    objects  →  refs, by compare-and-swap  →  HEAD  →  reflogs  →  files such as the stage
-             →  the operation log
+    bulk (a pack, big files)      durable under their final names, nothing refers to them yet
+    one journal record            small objects, refs by compare-and-swap, HEAD, reflogs, the
+                                  stage, the operation; one sync: THE COMMIT POINT
+    the record is applied         objects, logs, then refs, HEAD and stage, without any sync
 
-    killed in …        what is there                       what the next command does
-    objects            unreferenced objects, no ref moved  nothing; gc drops them when they are old
-    refs … HEAD        some refs moved, each to a commit   nothing: every ref is complete (G1)
-                       that is complete
-    reflogs, files     the stage names what HEAD holds     sees those entries as none
-    operation log      all of it                           `undo` offers the operation before
+    killed in …      what is there                          what the next command does
+    bulk             objects that nothing refers to         nothing; gc drops them when they are old
+    the record       the old state                          ignores a torn record
+    applying         the record                             writes what is missing, then goes on
+    after that       all of it                              nothing
 
-An exception inside the block publishes nothing: temps are dropped, at most objects that nothing
-refers to stay. The repository's write lock is held from beginning to end, so what was read inside
-the block is still true when it is published.
+An exception inside the block publishes nothing. The repository's write lock is held from
+beginning to end, so what was read inside the block is still true when it is published.
 """
 
 from __future__ import annotations
@@ -24,17 +23,16 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from muse.core import temps
+from muse.core import journal, temps
 from muse.core.commits import Signature
-from muse.core.errors import AlreadyExistsError, MuseError, RefChangedError, UsageError
+from muse.core.errors import AlreadyExistsError, RefChangedError, StorageError, UsageError
 from muse.core.io import (
     NewFile,
-    append_line,
     make_dirs,
     read_bytes,
     remove_file,
@@ -43,10 +41,10 @@ from muse.core.io import (
 )
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
-from muse.core.operations import Operation, append_operation
-from muse.core.paths import head_path, pack_dir, stage_path
-from muse.core.reflog import ReflogEntry, encode_entry, reflog_path
-from muse.core.refs import HEADS, REMOTES, TAGS, Head, RefStore, check_ref_name, short_name
+from muse.core.operations import Operation, encode_operation, operations_path
+from muse.core.paths import head_path, muse_dir, pack_dir, stage_path
+from muse.core.reflog import ReflogEntry, encode_entry
+from muse.core.refs import HEADS, Head, RefStore, check_ref_name, short_name
 from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
 
 if TYPE_CHECKING:
@@ -56,7 +54,8 @@ if TYPE_CHECKING:
 SPILL_COUNT: Final = 32
 SPILL_BYTES: Final = 4 << 20
 
-_KEPT_FOLDERS: Final = frozenset({HEADS.rstrip("/"), TAGS.rstrip("/"), REMOTES.rstrip("/"), "refs"})
+# A single object beyond this gets a synced file of its own instead of a place in the journal.
+BIG_BYTES: Final = 1 << 20
 
 
 class Transaction:
@@ -92,6 +91,7 @@ class Transaction:
         self._operation = operation
         self._who = who
         self._lock = WriteLock(self.root, command=operation, wait_s=wait_s)
+        self._journal = journal.Journal((), 0)
         self._pending: dict[RawId, tuple[ObjectType, bytes]] = {}
         self._pending_bytes = 0
         self._pack: PackWriter | None = None
@@ -214,6 +214,14 @@ class Transaction:
 
     def __enter__(self) -> Self:
         self._lock.acquire()
+        try:
+            # Another writer may have died between our opening and our lock.
+            self._journal, _ = journal.recover(self.store)
+            if journal.is_large(self._journal):
+                self._journal = journal.checkpoint(self.root)
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(
@@ -234,31 +242,37 @@ class Transaction:
         head_before = self._refs.head_text()
         self._check_refs()
         stage = self._stage_change()
-        self._publish_objects()
-        for name, (_, new, _) in sorted(self._moves.items(), key=lambda move: bool(move[1][1])):
-            # Deletions first, so that a rename from `a` to `a/b` finds its folder free.
-            self._write_ref(name, new)
-        if self._head is not None:
-            write_bytes_atomic(
-                head_path(self.root), self._head[0].encode("utf-8", "surrogateescape"), durable=True
-            )
-        self._append_reflogs(head_before)
-        for path, data in self._files.items():
+        self._publish_bulk()
+        files = [*self._ref_moves(), *self._head_moves(), *self._stage_moves()]
+        lines = [*self._reflog_lines(head_before), *self._operation_lines(head_before, stage)]
+        objects = tuple(
+            (raw, frame_header(kind, len(payload)) + payload)
+            for raw, (kind, payload) in self._pending.items()
+        )
+        dropped = tuple(f"logs/{name}" for name, (_, new, _) in self._moves.items() if new is None)
+        record = journal.Record(objects, tuple(files), tuple(lines), dropped)
+        if any(record):
+            journal.append(self.root, record, self._journal)
+            try:
+                journal.apply_record(self.store, record)
+            except StorageError as error:
+                error.hint = "It is recorded and durable: the next command completes it."
+                raise
+        for path, data in self._plain_files():
             if data is not None:
                 write_bytes_atomic(path, data, durable=True)
             elif remove_file(path):
                 sync_dir(path.parent)
-        self._append_operation(head_before, stage)
 
     def _check_refs(self) -> None:
         gone = {name for name, (_, new, _) in self._moves.items() if new is None}
-        names = set(self._refs.iter_names()) - gone if self._moves else set()
-        for name, (old, new, _) in self._moves.items():
+        made = {name for name, (_, new, _) in self._moves.items() if new is not None}
+        names = (set(self._refs.iter_names()) - gone) | made if made else set()
+        for name, (old, _, _) in self._moves.items():
             actual = self._refs.read(name)
             if actual != old:
                 raise RefChangedError(name, expected=old or "", actual=actual or "")
-            if new is None:
-                continue
+        for name in made:
             for other in names:
                 if other.startswith(name + "/") or name.startswith(other + "/"):
                     raise AlreadyExistsError(
@@ -266,70 +280,69 @@ class Transaction:
                         hint="One name is a folder of the other: choose another name.",
                     )
 
-    def _publish_objects(self) -> None:
+    def _publish_bulk(self) -> None:
         if self._pack is not None:
             # The pack's bytes, then its names: readers see both files, or none of its objects.
             self._pack.finish()
             self._pack = None
             self.store.refresh()
-            return
-        shards = {Path(self.store.loose_path(raw)).parent for raw in self._pending}
-        for shard in shards:
-            make_dirs(shard, durable=True)
-        for raw, (kind, payload) in self._pending.items():
-            self.store.write_loose(raw, frame_header(kind, len(payload)) + payload, durable=True)
-        for shard in shards:
-            # A ref must not outrun the names of what it refers to.
-            sync_dir(shard)
-        self._pending.clear()
+        big = [raw for raw, (_, payload) in self._pending.items() if len(payload) > BIG_BYTES]
+        for raw in big:
+            kind, payload = self._pending.pop(raw)
+            frame = frame_header(kind, len(payload)) + payload
+            folder = Path(self.store.loose_path(raw)).parent
+            make_dirs(folder, durable=True)
+            self.store.write_loose(raw, frame, durable=True)
+            # The record must not outrun the name of what it refers to.
+            sync_dir(folder)
 
-    def _write_ref(self, name: str, new: ObjectId | None) -> None:
-        path = self._refs.path(name)
-        if new is not None:
-            if path.is_dir():
-                _remove_empty_folders(path)
-            write_bytes_atomic(path, f"{new}\n".encode(), durable=True)
-            return
-        if remove_file(path):
-            sync_dir(path.parent)
-        muse = self._refs.path("refs/x").parent.parent
-        parent = path.parent
-        while parent.relative_to(muse).as_posix() not in _KEPT_FOLDERS:
-            try:
-                parent.rmdir()
-            except OSError:
-                break
-            parent = parent.parent
+    def _ref_moves(self) -> Iterator[journal.FileMove]:
+        # Deletions first, so that a rename from `a` to `a/b` finds its folder free.
+        for name, (old, new, _) in sorted(self._moves.items(), key=lambda move: bool(move[1][1])):
+            before = journal.digest(f"{old}\n".encode() if old else None)
+            yield journal.FileMove(name, before, f"{new}\n".encode() if new else None)
 
-    def _append_reflogs(self, head_before: str) -> None:
+    def _head_moves(self) -> Iterator[journal.FileMove]:
+        if self._head is not None:
+            before = read_bytes(head_path(self.root), doing="read HEAD")
+            after = self._head[0].encode("utf-8", "surrogateescape")
+            yield journal.FileMove("HEAD", journal.digest(before), after)
+
+    def _stage_moves(self) -> Iterator[journal.FileMove]:
+        path = stage_path(self.root)
+        if path in self._files:
+            before = read_bytes(path, doing="read the stage")
+            name = path.relative_to(muse_dir(self.root)).as_posix()
+            yield journal.FileMove(name, journal.digest(before), self._files[path])
+
+    def _plain_files(self) -> Iterator[tuple[Path, bytes | None]]:
+        # People edit these by hand, so no journal may put an older content back.
+        for path, data in self._files.items():
+            if path != stage_path(self.root):
+                yield path, data
+
+    def _reflog_lines(self, head_before: str) -> Iterator[tuple[str, bytes]]:
         head_after = self._head[0] if self._head else head_before
         for name, (old, new, log) in self._moves.items():
             if new is None:
-                with contextlib.suppress(MuseError):
-                    remove_file(reflog_path(self.root, name))
                 continue
-            self._append_reflog(name, old, new, log)
+            line = encode_entry(ReflogEntry(old, new, self._who, log))
+            yield f"logs/{name}", line
             if self._head is None and head_before == f"ref: {name}\n":
-                self._append_reflog("HEAD", old, new, log)
+                yield "logs/HEAD", line
         if self._head is not None:
             before = self._resolve_head(head_before, moved=0)
             after = self._resolve_head(head_after, moved=1)
-            self._append_reflog("HEAD", before, after, self._head[1])
-
-    def _append_reflog(
-        self, name: str, old: ObjectId | None, new: ObjectId | None, log: str
-    ) -> None:
-        # The ref has moved: a log that cannot be written must not turn success into failure.
-        with contextlib.suppress(MuseError):
-            path = reflog_path(self.root, name)
-            if path.is_dir():
-                _remove_empty_folders(path)
-            append_line(path, encode_entry(ReflogEntry(old, new, self._who, log)))
+            entry = ReflogEntry(before, after, self._who, self._head[1])
+            yield "logs/HEAD", encode_entry(entry)
 
     def _resolve_head(self, text: str, *, moved: int) -> ObjectId | None:
         if text.startswith("ref: "):
             name = text[5:].strip()
-            return self._moves[name][moved] if name in self._moves else self._refs.read(name)
+            if name in self._moves:
+                old, new, _ = self._moves[name]
+                return new if moved else old
+            return self._refs.read(name)
         return ObjectId(text[8:].strip())
 
     def _stage_change(self) -> tuple[str, str] | None:
@@ -346,7 +359,9 @@ class Transaction:
         ]
         return ids[0], ids[1]
 
-    def _append_operation(self, head_before: str, stage: tuple[str, str] | None) -> None:
+    def _operation_lines(
+        self, head_before: str, stage: tuple[str, str] | None
+    ) -> Iterator[tuple[str, bytes]]:
         head = (head_before, self._head[0]) if self._head else None
         if not (self._moves or head or stage or self.details):
             return
@@ -361,12 +376,5 @@ class Transaction:
             stage=stage,
             details=self.details,
         )
-        with contextlib.suppress(MuseError):
-            append_operation(self.root, operation)
-
-
-def _remove_empty_folders(path: Path) -> None:
-    """Remove a folder that holds nothing but empty folders, as deleted refs leave them."""
-    for folder, _, _ in os.walk(path, topdown=False):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+        path = operations_path(self.root).relative_to(muse_dir(self.root)).as_posix()
+        yield path, encode_operation(operation)

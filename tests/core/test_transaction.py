@@ -10,6 +10,7 @@ import pytest
 
 from muse.core.commits import Commit, Signature, format_commit
 from muse.core.errors import AlreadyExistsError, MuseError, RefChangedError
+from muse.core.journal import checkpoint
 from muse.core.object_store import ObjectStore
 from muse.core.operations import read_operations
 from muse.core.paths import muse_dir, stage_path
@@ -132,6 +133,7 @@ class TestPublishing:
     def test_damaged_objects_are_replaced(self, repo: Repository) -> None:
         """Existence is not enough to skip a write."""
         publish(repo, "one")
+        checkpoint(repo.root)
         for raw in list(repo.objects.iter_loose()):
             path = Path(repo.objects.loose_path(raw))
             path.chmod(0o644)

@@ -1,0 +1,369 @@
+"""The journal: one record makes a whole transaction durable, whatever it moves.
+
+``.muse/journal/wal`` is a run of records, each ``<8 bytes length> <32 bytes SHA-256> <msgpack>``.
+A transaction appends its record and syncs the file: that is its commit point, one sync (two when
+the file is new, for its name). Only then are loose objects, refs, HEAD, the stage and the logs
+written, without any sync. A checkpoint makes those durable with one `syncfs` and unlinks the file.
+
+Recovery never trusts: whoever opens the repository compares what the records say with what is
+there, and writes what is missing or torn. That is idempotent, so it may be killed and repeated.
+A record whose hash does not fit was never reported; it and what follows it are ignored.
+
+INVARIANT: refs, HEAD and the stage change through the journal alone. A value that is none of
+those a record has seen was put there by a person, and stays.
+
+INVARIANT: a journal that a power cut brings back cannot undo a later change, since the name of
+the journal that holds the later change was synced in the same folder after the unlink.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from muse.core import codec, io
+from muse.core.errors import IoFailedError
+from muse.core.object_store import ObjectStore
+from muse.core.paths import journal_dir, muse_dir
+from muse.core.types import RawId, is_object_id
+
+MAX_RECORDS: Final = 32
+MAX_BYTES: Final = 1 << 20
+_HEADER: Final = struct.Struct(">Q32s")
+_TAIL: Final = 1 << 16
+
+
+class FileMove(NamedTuple):
+    """One mutable file's change.
+
+    Attributes:
+        path: Below ``.muse/``.
+        before: SHA-256 of what was there; empty when there was nothing.
+        after: What will be there; None to remove it.
+    """
+
+    path: str
+    before: bytes
+    after: bytes | None
+
+
+class Record(NamedTuple):
+    """What one transaction publishes.
+
+    Attributes:
+        objects: (id, frame) of each small new object.
+        files: Refs, HEAD and the stage, in the order to write them.
+        lines: (path below ``.muse/``, line) to append to logs.
+        dropped: Logs to remove, those of deleted refs.
+    """
+
+    objects: tuple[tuple[RawId, bytes], ...]
+    files: tuple[FileMove, ...]
+    lines: tuple[tuple[str, bytes], ...]
+    dropped: tuple[str, ...]
+
+
+class Journal(NamedTuple):
+    """The journal as it lies on disk.
+
+    Attributes:
+        records: The whole ones, oldest first.
+        end: Where they end in the file; what follows is a torn append.
+    """
+
+    records: tuple[Record, ...]
+    end: int
+
+
+def wal_path(root: Path) -> Path:
+    """Return the journal's file."""
+    return journal_dir(root) / "wal"
+
+
+def digest(data: bytes | None) -> bytes:
+    """Return what `FileMove.before` holds for a file's content."""
+    return b"" if data is None else hashlib.sha256(data).digest()
+
+
+def read_journal(root: Path) -> Journal:
+    """Read the journal; empty when there is none.
+
+    Raises:
+        IoFailedError: It exists and cannot be read.
+    """
+    data = io.read_bytes(wal_path(root), doing="read the journal") or b""
+    records, at = [], 0
+    while at + _HEADER.size <= len(data):
+        size, wanted = _HEADER.unpack_from(data, at)
+        body = data[at + _HEADER.size : at + _HEADER.size + size]
+        if len(body) != size or hashlib.sha256(body).digest() != wanted:
+            break
+        try:
+            records.append(_decode(codec.unpack(body)))
+        except (codec.CodecError, TypeError, ValueError):
+            break
+        at += _HEADER.size + size
+    return Journal(tuple(records), at)
+
+
+def append(root: Path, record: Record, journal: Journal) -> Journal:
+    """Append a record and sync it: the commit point of a transaction.
+
+    Args:
+        root: The repository's root; the caller holds its write lock.
+        record: What is published.
+        journal: The journal as it is, recovered.
+
+    Returns:
+        The journal as it is now.
+
+    Raises:
+        IoFailedError: The system refused; the record is taken back, nothing was published.
+
+    Durability:
+        Killed before the sync returns: the record is whole or ignored. After: it is done.
+    """
+    body = codec.pack([list(record.objects), *map(list, record[1:])])
+    data = _HEADER.pack(len(body), hashlib.sha256(body).digest()) + body
+    path = wal_path(root)
+    io.make_dirs(path.parent, durable=True)
+    with io.io_errors("write the journal", path):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            # What a crash left behind the last whole record was never reported.
+            os.ftruncate(fd, journal.end)
+            try:
+                _write_at(fd, data, journal.end)
+                io.sync_fd(fd)
+                if not journal.end:
+                    io.sync_dir(path.parent)
+            except OSError:
+                # A failed sync is final: this record must not come true after its error.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(fd, journal.end)
+                raise
+            except IoFailedError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(fd, journal.end)
+                raise
+        finally:
+            os.close(fd)
+    return Journal((*journal.records, record), journal.end + len(data))
+
+
+def _write_at(fd: int, data: bytes, offset: int) -> None:
+    rest = memoryview(data)
+    while rest:
+        written = os.pwrite(fd, rest, offset)
+        rest, offset = rest[written:], offset + written
+
+
+def apply_record(store: ObjectStore, record: Record) -> None:
+    """Write what a fresh record says, without syncs.
+
+    Objects come first, so that a reader beside us never meets a ref that runs ahead of them.
+    """
+    muse = muse_dir(store.root)
+    for raw, frame in record.objects:
+        store.write_loose(raw, frame)
+    for path, line in record.lines:
+        # The move itself is durable: a log that cannot be written must not make it fail.
+        with contextlib.suppress(IoFailedError):
+            _append_line(muse / path, line)
+    for name in record.dropped:
+        with contextlib.suppress(IoFailedError):
+            io.remove_file(muse / name)
+    for move in record.files:
+        _write_file(muse, move.path, move.after)
+
+
+def is_applied(store: ObjectStore, journal: Journal) -> bool:
+    """Tell whether everything that the journal says is there, bytes compared."""
+    return not any(_iter_missing(store, journal, every=False))
+
+
+def recover(store: ObjectStore) -> tuple[Journal, int]:
+    """Bring the repository to where its journal says, under the write lock.
+
+    Returns:
+        The journal, and how many objects and files had to be written.
+
+    Raises:
+        IoFailedError: The system refused; the journal stays and the next command goes on.
+    """
+    journal = read_journal(store.root)
+    return journal, sum(_iter_missing(store, journal, every=True)) if journal.records else 0
+
+
+def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[bool]:
+    """Return a mark for each missing piece, written when ``every`` is set, else the first."""
+    muse = muse_dir(store.root)
+    found: list[bool] = []
+    for record in journal.records:
+        for raw, frame in record.objects:
+            if store.is_whole(raw):
+                continue
+            found.append(True)
+            if not every:
+                return found
+            store.write_loose(raw, frame)
+        for path, line in record.lines:
+            if path in _dropped_later(journal, record) or _has_line(muse / path, line):
+                continue
+            found.append(True)
+            if not every:
+                return found
+            with contextlib.suppress(IoFailedError):
+                _append_line(muse / path, line)
+    stale = _stale_files(muse, journal)
+    for path, after in stale:
+        found.append(True)
+        if not every:
+            return found
+        _write_file(muse, path, after)
+    return found
+
+
+def _dropped_later(journal: Journal, record: Record) -> set[str]:
+    seen = False
+    names: set[str] = set()
+    for other in journal.records:
+        seen = seen or other is record
+        if seen:
+            names.update(other.dropped)
+    return names
+
+
+def _stale_files(muse: Path, journal: Journal) -> list[tuple[str, bytes | None]]:
+    """Return the files that do not hold what the last record about them says."""
+    known: dict[str, set[bytes]] = {}
+    final: dict[str, bytes | None] = {}
+    for record in journal.records:
+        for move in record.files:
+            known.setdefault(move.path, set()).update((move.before, digest(move.after)))
+            final[move.path] = move.after
+    stale = []
+    for path, after in final.items():
+        present = _read_present(muse / path)
+        if present == after:
+            continue
+        # What no record has seen was put there by a person, unless it is torn.
+        if digest(present) in known[path] or not _is_plausible(path, present or b""):
+            stale.append((path, after))
+    # Removals first: a ref `a` may have made way for `a/b`.
+    return sorted(stale, key=lambda item: item[1] is not None)
+
+
+def _read_present(path: Path) -> bytes | None:
+    try:
+        return io.read_bytes(path, doing="read")
+    except IoFailedError:
+        return b"" if path.is_file() else None
+
+
+def _is_plausible(path: str, data: bytes) -> bool:
+    """Tell a file that means something from one that a power cut tore."""
+    text = data.decode("utf-8", "replace").strip()
+    if path == "HEAD":
+        return text.startswith("ref: refs/heads/") or is_object_id(text.removeprefix("commit: "))
+    if path.startswith("refs/"):
+        return is_object_id(text)
+    try:
+        codec.unseal(data)
+    except codec.CodecError:
+        return False
+    return True
+
+
+def _has_line(path: Path, line: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            return line in file.read().split(b"\n")
+    except OSError:
+        return False
+
+
+def _append_line(path: Path, line: bytes) -> None:
+    if path.is_dir():
+        remove_empty_dirs(path)
+    io.append_line(path, line)
+
+
+def _write_file(muse: Path, name: str, data: bytes | None) -> None:
+    path = muse / name
+    if data is not None:
+        if path.is_dir():
+            remove_empty_dirs(path)
+        io.write_bytes_atomic(path, data)
+        return
+    io.remove_file(path)
+    parent = path.parent
+    # A deleted branch `a/b` leaves no folder `a` in the way of a branch `a`.
+    while len(parent.relative_to(muse).parts) > 2:
+        try:
+            parent.rmdir()
+        except OSError:
+            break
+        parent = parent.parent
+
+
+def remove_empty_dirs(path: Path) -> None:
+    """Remove a folder that holds nothing but empty folders, as deleted refs leave them."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def see_through(store: ObjectStore, journal: Journal) -> None:
+    """Let this process read what the journal says, where it may not write it.
+
+    For a read-only mount, a full disk, or a writer that is at it right now.
+    """
+    muse = muse_dir(store.root)
+    for record in journal.records:
+        store.overlay.update(record.objects)
+    io.overlay_files({os.fspath(muse / p): after for p, after in _stale_files(muse, journal)})
+
+
+def is_large(journal: Journal) -> bool:
+    """Tell whether it is time for a checkpoint."""
+    return len(journal.records) >= MAX_RECORDS or journal.end >= MAX_BYTES
+
+
+def checkpoint(root: Path) -> Journal:
+    """Make durable what a recovered journal says, and retire it, under the write lock.
+
+    Returns:
+        The empty journal.
+
+    Raises:
+        IoFailedError: The sync failed; the journal stays.
+
+    Durability:
+        Killed between the sync and the unlink: the journal is replayed once more.
+    """
+    path = wal_path(root)
+    if path.exists():
+        io.sync_filesystem(path.parent)
+        io.remove_file(path)
+    return Journal((), 0)
+
+
+def _decode(value: object) -> Record:
+    if not isinstance(value, list) or len(value) != 4:
+        raise ValueError("not a record")
+    objects, files, lines, dropped = value
+    return Record(
+        tuple((RawId(bytes(raw)), bytes(frame)) for raw, frame in objects),
+        tuple(
+            FileMove(str(path), bytes(before), None if after is None else bytes(after))
+            for path, before, after in files
+        ),
+        tuple((str(path), bytes(line)) for path, line in lines),
+        tuple(str(path) for path in dropped),
+    )
