@@ -1,0 +1,223 @@
+"""Which remotes there are, what follows them, and how to reach one.
+
+They live in ``.muse/config.toml`` as ``[remote.<name>] url = "…"``; what a branch follows stands
+there too, as ``[branch.<name>] remote = "…" merge = "refs/heads/…"``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from muse.core.commits import Signature
+from muse.core.config import Config, set_value
+from muse.core.errors import RefNotFoundError
+from muse.core.io import read_bytes
+from muse.core.paths import config_path, show_text
+from muse.core.refs import HEADS, REMOTES
+from muse.core.repo import Repository
+from muse.core.transaction import Transaction
+from muse.core.upstream import HERE, find_upstream
+from muse.remotes.address import parse_address, show_url
+from muse.remotes.media import open_remote
+from muse.remotes.protocol import Remote
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInfo:
+    """A remote as configured.
+
+    Attributes:
+        name: Its name; empty for an address that was typed in place of a name.
+        url: Its address as stored; it may hold a secret, so it is for opening, not for showing.
+    """
+
+    name: str
+    url: str
+
+    @property
+    def shown_url(self) -> str:
+        """The address without user, password and token."""
+        return show_url(self.url)
+
+    @property
+    def shown(self) -> str:
+        """How to name it in messages."""
+        return self.name or self.shown_url
+
+    def tracking(self, branch: str) -> str:
+        """Return the full name of the ref here that remembers one of its branches.
+
+        Args:
+            branch: Short or full name.
+        """
+        return f"{REMOTES}{self.name}/{branch.removeprefix(HEADS)}"
+
+
+def list_remotes(repo: Repository) -> tuple[RemoteInfo, ...]:
+    """Return the configured remotes, by name."""
+    found = []
+    for name in sorted(repo.config.sections("remote")):
+        url = repo.config.get(config_key("remote", name, "url"))
+        if url is not None:
+            found.append(RemoteInfo(name, url))
+    return tuple(found)
+
+
+def find_remote(repo: Repository, name: str) -> RemoteInfo:
+    """Return a remote by its name.
+
+    Raises:
+        RefNotFoundError: There is none of that name.
+    """
+    remotes = list_remotes(repo)
+    for remote in remotes:
+        if remote.name == name:
+            return remote
+    names = ", ".join(remote.name for remote in remotes)
+    raise RefNotFoundError(
+        f"There is no remote '{show_text(name)}'.",
+        hint=f"There are: {names}."
+        if names
+        else f"Add one with 'muse remote add {show_text(name)} <path>'.",
+    )
+
+
+def find_remote_or_address(repo: Repository, text: str) -> RemoteInfo:
+    """Return a remote by its name, or one for an address typed in its place.
+
+    Raises:
+        RefNotFoundError: It is neither a name nor something that looks like an address.
+    """
+    if "/" in text or ":" in text or text in {".", ".."}:
+        parse_address(text)
+        return RemoteInfo("", text)
+    return find_remote(repo, text)
+
+
+def default_remote(repo: Repository, branch: str | None) -> RemoteInfo:
+    """Return the remote to use when none is named.
+
+    It is the one that the branch follows, else ``origin``, else the only one.
+
+    Raises:
+        RefNotFoundError: There is no remote, or no way to choose.
+    """
+    upstream = find_upstream(repo.config, branch) if branch else None
+    if upstream is not None and upstream.remote != HERE:
+        return find_remote(repo, upstream.remote)
+    remotes = {remote.name: remote for remote in list_remotes(repo)}
+    if "origin" in remotes:
+        return remotes["origin"]
+    if len(remotes) == 1:
+        return next(iter(remotes.values()))
+    if not remotes:
+        raise RefNotFoundError(
+            "This repository knows no remote.",
+            hint="Add one with 'muse remote add origin <path>'; 'muse init --bare <path>' makes "
+            "an empty repository to push to.",
+        )
+    raise RefNotFoundError(
+        f"There are {len(remotes)} remotes, and none is called 'origin'.",
+        hint=f"Name one of: {', '.join(remotes)}.",
+    )
+
+
+def connect(repo: Repository, remote: RemoteInfo, *, who: Signature | None = None) -> Remote:
+    """Open the other side of a remote.
+
+    Raises:
+        RemoteError: It cannot be reached, or is no repository.
+    """
+    return open_remote(
+        remote.url,
+        base=repo.root,
+        who=who,
+        user_config=repo.config.user_path,
+        trusted=trusted_folders(repo.config),
+    )
+
+
+def trusted_folders(config: Config) -> tuple[str, ...]:
+    """Return the folders of other owners that the user's own settings allow to be written."""
+    safe = config.user.get("safe")
+    folders = safe.get("directories") if isinstance(safe, Mapping) else None
+    if isinstance(folders, str):
+        return (folders,)
+    if isinstance(folders, list):
+        return tuple(str(folder) for folder in folders)
+    return ()
+
+
+def address_from(typed: str, *, cwd: Path, root: Path) -> str:
+    """Return an address as it is stored: a relative path that was typed becomes relative to root.
+
+    Args:
+        typed: What the user typed.
+        cwd: Where.
+        root: The repository's folder.
+    """
+    address = parse_address(typed)
+    if address.scheme != "path" or typed.startswith("file://") or os.path.isabs(typed):
+        return typed
+    return os.path.relpath(os.path.join(os.path.realpath(cwd), typed), os.path.realpath(root))
+
+
+# -- settings ------------------------------------------------------------------------------------
+
+
+def config_key(section: str, name: str, key: str) -> str:
+    """Return the dotted key of a named section's setting; a name with a dot is quoted."""
+    return f"{section_key(section, name)}.{key}"
+
+
+def section_key(section: str, name: str) -> str:
+    """Return the dotted key of a named section as a whole."""
+    return f'{section}."{name}"' if "." in name else f"{section}.{name}"
+
+
+def change_config(repo: Repository, tx: Transaction, changes: Mapping[str, str | None]) -> None:
+    """Let a transaction change settings; None removes.
+
+    The file is read inside the transaction, under the lock, so that no other change is lost.
+    """
+    data = read_bytes(config_path(repo.root), doing="read the configuration") or b""
+    changed = data
+    for key, value in changes.items():
+        changed = set_value(changed, key, value)
+    if changed != data:
+        tx.write_file(config_path(repo.root), changed)
+
+
+def set_upstream(
+    repo: Repository, tx: Transaction, branch: str, *, remote: str, merge: str
+) -> None:
+    """Let a transaction record what a branch follows.
+
+    Args:
+        repo: The repository.
+        tx: The transaction.
+        branch: Short name of the local branch.
+        remote: The remote's name.
+        merge: Full name of the branch there.
+    """
+    change_config(
+        repo,
+        tx,
+        {
+            config_key("branch", branch, "remote"): remote,
+            config_key("branch", branch, "merge"): merge,
+        },
+    )
+
+
+def forget_config(repo: Repository) -> None:
+    """Have the settings read anew when they are next asked for."""
+    repo.config = fresh_config(repo)
+
+
+def fresh_config(repo: Repository) -> Config:
+    """Return the settings as they are on disk now."""
+    return Config(config_path(repo.root), user_path=repo.config.user_path)

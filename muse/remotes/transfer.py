@@ -1,0 +1,208 @@
+"""The two directions of a transfer, over any medium: find what is missing, move that, report.
+
+Progress is counted here, where records pass. A callback that raises cancels: the side that
+receives publishes nothing more, and what it has already is not sent again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from muse.core.errors import BadTransferError, UnsafeNameError
+from muse.core.object_store import ObjectStore
+from muse.core.paths import show_text
+from muse.core.refs import HEADS, TAGS, check_ref_name
+from muse.core.repo import Repository
+from muse.core.types import ObjectType, RawId, is_object_id
+from muse.remotes.intake import take_all
+from muse.remotes.protocol import (
+    ASK_BATCH,
+    MAX_REF_NAME,
+    MAX_REFS,
+    ObjectRecord,
+    Offer,
+    Phase,
+    RefListing,
+    Remote,
+    TransferCallback,
+    TransferProgress,
+)
+from muse.remotes.records import find_whole, iter_records, keep_young
+from muse.remotes.walk import Found, NewObjects
+
+# Reports while counting come every so many objects; while sending, with each.
+_COUNT_STEP: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a transfer did.
+
+    Args:
+        objects: Objects that travelled.
+        size_bytes: Bytes of payload in them.
+        needed: Objects that the receiving side needed in all.
+        kinds: The objects that arrived here, verified, with their types; empty when sending.
+    """
+
+    objects: int
+    size_bytes: int
+    needed: int
+    kinds: Mapping[RawId, ObjectType] = field(default_factory=dict)
+
+    @property
+    def present(self) -> int:
+        """How many of the needed objects were there already, from a transfer that was killed."""
+        return self.needed - self.objects
+
+
+def send_missing(
+    store: ObjectStore,
+    remote: Remote,
+    *,
+    tips: Sequence[RawId],
+    known: Sequence[RawId],
+    progress: TransferCallback | None = None,
+) -> Transfer:
+    """Send a remote everything that some tips need, apart from what it has.
+
+    Args:
+        store: Our objects.
+        remote: Who gets them; durable there when this returns.
+        tips: What its refs shall name.
+        known: What it has for sure, with all that this needs.
+        progress: Told of each step; may raise to cancel.
+
+    Raises:
+        ObjectNotFoundError: Our own history has a gap.
+        CorruptObjectError: One of our objects is damaged; names it.
+        RemoteError: The other side failed.
+    """
+    ids = [found.raw for found in _counted(NewObjects(store, tips, known), progress)]
+    present: set[RawId] = set()
+    for start in range(0, len(ids), ASK_BATCH):
+        present.update(remote.find_present(ids[start : start + ASK_BATCH]))
+    missing = [raw for raw in ids if raw not in present] if present else ids
+    if not missing:
+        return Transfer(0, 0, len(ids))
+    records = _metered(iter_records(store, missing), "send", len(missing), progress)
+    received = remote.receive(records, count=len(missing))
+    return Transfer(received.objects, received.size_bytes, len(ids))
+
+
+def bring_offered(
+    repo: Repository, remote: Remote, offer: Offer, *, progress: TransferCallback | None = None
+) -> Transfer:
+    """Bring what a remote offers, apart from what an earlier transfer brought.
+
+    Args:
+        repo: Where it goes; durable when this returns. No ref moves.
+        remote: Who sends.
+        offer: What it would send.
+        progress: Told of each step; may raise to cancel.
+
+    Raises:
+        BadTransferError: Something that came is damaged or hostile.
+        RemoteError: The other side failed.
+    """
+    if not offer.ids:
+        return Transfer(0, 0, 0)
+    present: set[RawId] = set()
+    for start in range(0, len(offer.ids), ASK_BATCH):
+        present |= find_whole(repo.objects, offer.ids[start : start + ASK_BATCH])
+    keep_young(repo.objects, present)
+    count = len(offer.ids) - len(present)
+    if not count:
+        return Transfer(0, 0, len(offer.ids))
+    records = _metered(remote.send(offer, skip=present), "receive", count, progress)
+    received, kinds = take_all(repo, records, source=remote.url, count=count)
+    return Transfer(received.objects, received.size_bytes, len(offer.ids), kinds)
+
+
+def check_listing(listing: RefListing, url: str) -> RefListing:
+    """Return a remote's listing if its names and values are legal (G11).
+
+    Raises:
+        BadTransferError: One is not; names it.
+    """
+    if len(listing.refs) > MAX_REFS:
+        raise BadTransferError(
+            f"{len(listing.refs)} refs", source=url, reason=f"more than {MAX_REFS}"
+        )
+    names: set[str] = set()
+    for ref in listing.refs:
+        _check_name(ref.name, url)
+        if ref.name in names:
+            raise BadTransferError(ref.name, source=url, reason="it came twice")
+        names.add(ref.name)
+        for oid in (ref.oid, ref.peeled):
+            if oid is not None and not is_object_id(oid):
+                raise BadTransferError(ref.name, source=url, reason="its value is no object id")
+    for name in names:
+        parent = name.rpartition("/")[0]
+        while parent.count("/") > 1:
+            if parent in names:
+                raise BadTransferError(
+                    name, source=url, reason=f"it cannot stand beside '{show_text(parent)}'"
+                )
+            parent = parent.rpartition("/")[0]
+    for head in (listing.head, listing.checked_out):
+        if head is not None:
+            _check_name(head, url)
+    return listing
+
+
+def _check_name(name: str, url: str) -> None:
+    shown = show_text(name[:MAX_REF_NAME])
+    try:
+        check_ref_name(name)
+    except UnsafeNameError as error:
+        raise BadTransferError(
+            f"'{shown}'", source=url, reason="no branch or tag may have that name"
+        ) from error
+    if not name.startswith((HEADS, TAGS)):
+        raise BadTransferError(f"'{shown}'", source=url, reason="it is no branch and no tag")
+
+
+def _counted(walk: Iterable[Found], progress: TransferCallback | None) -> Iterator[Found]:
+    for count, found in enumerate(walk, 1):
+        if progress is not None and count % _COUNT_STEP == 0:
+            progress(TransferProgress("count", count))
+        yield found
+
+
+def _metered(
+    records: Iterable[ObjectRecord], phase: Phase, total: int, progress: TransferCallback | None
+) -> Iterator[ObjectRecord]:
+    """Pass records on and report each; large ones chunk by chunk."""
+    if progress is None:
+        yield from records
+        return
+    meter = _Meter(phase, total, progress)
+    meter.report()
+    for record in records:
+        if record.stored is None:
+            yield record._replace(chunks=meter.chunks(record.chunks))
+        else:
+            yield record
+            meter.size_bytes += record.size
+        meter.objects += 1
+        meter.report()
+
+
+class _Meter:
+    def __init__(self, phase: Phase, total: int, progress: TransferCallback) -> None:
+        self._phase: Phase = phase
+        self._total, self._progress = total, progress
+        self.objects = self.size_bytes = 0
+
+    def report(self) -> None:
+        self._progress(TransferProgress(self._phase, self.objects, self._total, self.size_bytes))
+
+    def chunks(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+            self.size_bytes += len(chunk)
+            self.report()
