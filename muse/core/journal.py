@@ -31,7 +31,8 @@ from muse.core.object_store import ObjectStore
 from muse.core.paths import journal_dir, muse_dir
 from muse.core.types import RawId, is_object_id
 
-MAX_RECORDS: Final = 32
+# Every command that opens the repository compares what the records say: few, so that it is cheap.
+MAX_RECORDS: Final = 16
 MAX_BYTES: Final = 1 << 20
 _HEADER: Final = struct.Struct(">Q32s")
 _TAIL: Final = 1 << 16
@@ -108,6 +109,15 @@ def read_journal(root: Path) -> Journal:
             break
         at += _HEADER.size + size
     return Journal(tuple(records), at)
+
+
+def mark(root: Path) -> tuple[int, int, int]:
+    """Return what tells this journal from any other: inode, size and time of its file."""
+    try:
+        status = os.stat(wal_path(root))
+    except OSError:
+        return 0, 0, 0
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def append(root: Path, record: Record, journal: Journal) -> Journal:

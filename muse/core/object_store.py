@@ -82,11 +82,13 @@ class ObjectStore:
 
     Attributes:
         overlay: Frames that a journal holds and that this process may not write.
+        journal: The journal that this process has applied, with what tells it from any other.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.overlay: dict[RawId, bytes] = {}
+        self.journal: tuple[tuple[int, int, int], object] | None = None
         self._shards = os.fspath(shards_dir(root))
         self._packs: dict[str, Pack] | None = None
         self._packs_mtime_ns = -1

@@ -215,10 +215,7 @@ class Transaction:
     def __enter__(self) -> Self:
         self._lock.acquire()
         try:
-            # Another writer may have died between our opening and our lock.
-            self._journal, _ = journal.recover(self.store)
-            if journal.is_large(self._journal):
-                self._journal = journal.checkpoint(self.root)
+            self._journal = self._recover()
         except BaseException:
             self._lock.release()
             raise
@@ -238,6 +235,16 @@ class Transaction:
                 self._pack.abandon()
             self._lock.release()
 
+    def _recover(self) -> journal.Journal:
+        known = self.store.journal
+        mark = journal.mark(self.root)
+        if known is not None and known[0] == mark and isinstance(known[1], journal.Journal):
+            found = known[1]
+        else:
+            # Another writer may have died between our opening and our lock.
+            found, _ = journal.recover(self.store)
+        return journal.checkpoint(self.root) if journal.is_large(found) else found
+
     def _publish(self) -> None:
         head_before = self._refs.head_text()
         self._check_refs()
@@ -252,9 +259,10 @@ class Transaction:
         dropped = tuple(f"logs/{name}" for name, (_, new, _) in self._moves.items() if new is None)
         record = journal.Record(objects, tuple(files), tuple(lines), dropped)
         if any(record):
-            journal.append(self.root, record, self._journal)
+            after = journal.append(self.root, record, self._journal)
             try:
                 journal.apply_record(self.store, record)
+                self.store.journal = (journal.mark(self.root), after)
             except StorageError as error:
                 error.hint = "It is recorded and durable: the next command completes it."
                 raise
