@@ -16,6 +16,8 @@ from typing import Final, Literal, NamedTuple
 # git looks for a NUL in this many bytes, and so do we.
 BINARY_PROBE_SIZE: Final = 8000
 HEADING_SIZE: Final = 80
+# Content beyond this is not compared line by line unless somebody asks for it.
+LARGE_SIZE: Final = 16 << 20
 # Beyond this a pair of lines is compared by its common ends only.
 WORD_LINE_LIMIT: Final = 4000
 # Changed lines that share less than this part of their characters are shown as changed whole.
