@@ -9,6 +9,7 @@ are also the last ones of the command's positional arguments.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -75,6 +76,7 @@ class Context:
         self._stdin = stdin
         self._repo: Repository | None = None
         self._bars: list[ProgressBar] = []
+        self._warned: set[str] = set()
 
     @property
     def stdin(self) -> BinaryIO:
@@ -139,14 +141,18 @@ class Context:
             )
             self.warn(f"{removed} {were} removed.", hint="'muse health' shows what and why.")
 
-    def config(self) -> Config:
-        """Return the settings in force; the user's alone outside a repository."""
+    def config(self, *, here: bool = True) -> Config:
+        """Return the settings in force; the user's alone outside a repository.
+
+        Args:
+            here: False for the user's alone in any case.
+        """
         from muse.core.config import Config  # start-up time
 
-        try:
-            return self.repo().config
-        except NotARepositoryError:
-            return Config(None, user_path=user_config_path(self.env))
+        if here:
+            with contextlib.suppress(NotARepositoryError):
+                return self.repo().config
+        return Config(None, user_path=user_config_path(self.env))
 
     def author(self) -> Signature:
         """Return who writes the change: ``MUSE_AUTHOR_*``, then the settings, then a guess."""
@@ -182,9 +188,12 @@ class Context:
             self._bars.pop().close()
 
     def warn(self, message: str, *, hint: str = "") -> None:
-        """Say something on stderr that is no error."""
+        """Say something on stderr that is no error; once."""
         from muse.cli.output import write_message  # start-up time
 
+        if message in self._warned:
+            return
+        self._warned.add(message)
         self.end_progress()
         write_message("warning", message, hint=hint)
 

@@ -1,0 +1,54 @@
+"""``muse init [--bare] [dir]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from muse.cli.context import Context, Result
+from muse.core.paths import show_path
+
+SUMMARY = "put a folder under Muse"
+EXAMPLES = (
+    ("muse init", "here"),
+    ("muse init song", "in the folder 'song', which is made when missing"),
+    ("muse init --bare /srv/song", "without a working tree: a place to push to"),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("dir", nargs="?", default=".", help="the folder; default: here")
+    parser.add_argument("--bare", action="store_true", help="no working tree: a place to push to")
+    parser.add_argument(
+        "-b", "--initial-branch", metavar="NAME", default=None, help="the first branch's name"
+    )
+
+
+def run(ctx: Context, args: argparse.Namespace) -> Result:
+    """Create the repository, and say what comes next."""
+    from muse.core.refs import DEFAULT_BRANCH
+    from muse.ops.init import init
+
+    folder = ctx.cwd / os.path.normpath(args.dir)
+    branch = args.initial_branch or ctx.config(here=False).get("init.branch") or DEFAULT_BRANCH
+    made = init(folder, bare=args.bare, branch=branch)
+    where = show_path(os.fspath(made.root))
+    data = {
+        "root": where,
+        "created": made.created,
+        "bare": made.bare,
+        "branch": made.branch,
+    }
+    if not made.created:
+        return Result(data, f"{where} is a Muse repository already; nothing was changed.")
+    kind = "a bare repository" if made.bare else "a repository"
+    text = f"Created {kind} in {where}, on branch {show_path(made.branch)}."
+    target = "" if args.dir == "." else f" -C {show_path(args.dir)}"
+    step = (
+        f"Next: push to it from another one, 'muse push -u {where}'."
+        if made.bare
+        else f"Next: 'muse{target} status' shows what is there, "
+        f"'muse{target} commit -m \"First\"' commits all of it."
+    )
+    return Result(data, text, notes=(step,))
