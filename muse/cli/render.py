@@ -85,6 +85,11 @@ def age(seconds: float) -> str:
     return plural(max(0, int(seconds)), "second")
 
 
+def ago(seconds: float) -> str:
+    """Return when something was, roughly: "just now", "2 hours ago"."""
+    return f"{age(seconds)} ago" if seconds >= 1 else "just now"
+
+
 def date_text(time_s: int, offset_min: int) -> str:
     """Return a moment in its own zone: "Tue 14 Nov 2023 23:13:20 +0100".
 
@@ -167,6 +172,7 @@ def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> list[str]:
 __all__ = [
     "STYLES",
     "age",
+    "ago",
     "columns",
     "commit_data",
     "date_text",

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from muse.core.io import append_line, read_bytes, write_bytes_atomic
 from muse.core.paths import health_dir
-from muse.core.sweep import SweepReport, TempFinding
+from muse.core.sweep import ORPHAN, REMOVED, SweepReport, TempFinding
 
 MAX_BYTES: Final = 1 << 20
 
@@ -43,7 +43,7 @@ def record_sweep(root: Path, report: SweepReport, *, command: str) -> None:
     Raises:
         IoFailedError: The line could not be written.
     """
-    if not report.findings:
+    if not any(f.state in {REMOVED, ORPHAN} for f in report.findings):
         return
     record = [round(report.time_s, 3), command, [list(f) for f in report.findings]]
     path = ledger_path(root)
