@@ -107,14 +107,25 @@ class NewFile:
         folder: A folder on the file system of the destination; must exist.
         family: The temp family, for systems that need a name.
         mode: Permission bits of the published file.
+        folder_fd: That folder, opened: then nothing is looked up by path, ``folder`` only serves
+            messages, and ``publish`` takes a name in it. Against folders that become links.
 
     Durability:
         Killed before `publish`: no name, or an orphan whose lock is free. After: the whole file.
         Durable after `sync`, `publish` and `sync_dir` of the destination's folder.
     """
 
-    def __init__(self, folder: Path, *, family: temps.Family, mode: int = 0o444) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        family: temps.Family,
+        mode: int = 0o444,
+        folder_fd: int | None = None,
+    ) -> None:
         self._folder = os.fspath(folder)
+        self._folder_fd = folder_fd
+        self._base = self._folder if folder_fd is None else ""
         self._family = family
         self._name: str | None = None
         self.fd = -1
@@ -125,14 +136,16 @@ class NewFile:
         flags = os.O_RDWR | os.O_CLOEXEC
         if _O_TMPFILE:
             try:
-                self.fd = os.open(self._folder, flags | _O_TMPFILE, mode)
+                self.fd = os.open(
+                    self._base or ".", flags | _O_TMPFILE, mode, dir_fd=self._folder_fd
+                )
                 return
             except OSError as error:
                 if error.errno not in _NO_TMPFILE:
                     raise
         while True:
-            name = os.path.join(self._folder, temps.new_name(self._family))
-            fd = os.open(name, flags | os.O_CREAT | os.O_EXCL, mode)
+            name = os.path.join(self._base, temps.new_name(self._family))
+            fd = os.open(name, flags | os.O_CREAT | os.O_EXCL, mode, dir_fd=self._folder_fd)
             # A sweep may have taken the name before the lock was ours: then start again.
             if lock_file(fd) and os.fstat(fd).st_nlink:
                 self.fd, self._name = fd, name
@@ -163,10 +176,11 @@ class NewFile:
         Returns:
             False when ``dest`` exists and ``replace`` is not set.
         """
-        with io_errors("write", dest):
+        with io_errors("write", os.path.join(self._folder, dest)):
             if replace:
                 self._name = self._name or self._give_name()
-                os.replace(self._name, dest)
+                at = self._folder_fd
+                os.replace(self._name, dest, src_dir_fd=at, dst_dir_fd=at)
                 self._name = None
                 self.abandon()
                 return True
@@ -174,7 +188,8 @@ class NewFile:
                 if self._name is None:
                     self._link(os.fspath(dest))
                 else:
-                    os.link(self._name, dest)
+                    at = self._folder_fd
+                    os.link(self._name, dest, src_dir_fd=at, dst_dir_fd=at)
                 return True
             except FileExistsError:
                 return False
@@ -184,19 +199,25 @@ class NewFile:
     def _give_name(self) -> str:
         # Locked before it has a name, so that no sweep ever sees it unlocked.
         lock_file(self.fd)
-        name = os.path.join(self._folder, temps.new_name(self._family))
+        name = os.path.join(self._base, temps.new_name(self._family))
         self._link(name)
         return name
 
     def _link(self, dest: str) -> None:
         # With a dir_fd, os.link follows /proc's symlink to the nameless file.
-        os.link(f"/proc/self/fd/{self.fd}", dest, src_dir_fd=self.fd, follow_symlinks=True)
+        os.link(
+            f"/proc/self/fd/{self.fd}",
+            dest,
+            src_dir_fd=self.fd,
+            dst_dir_fd=self._folder_fd,
+            follow_symlinks=True,
+        )
 
     def abandon(self) -> None:
         """Drop what was not published; harmless after `publish`."""
         if self._name is not None:
             with contextlib.suppress(OSError):
-                os.unlink(self._name)
+                os.unlink(self._name, dir_fd=self._folder_fd)
             self._name = None
         if self.fd >= 0:
             os.close(self.fd)
@@ -226,6 +247,21 @@ def overlay_files(files: Mapping[str, bytes | None]) -> None:
 def overlaid_names(prefix: str) -> list[str]:
     """Return the overlaid files that exist and whose path begins so."""
     return [name for name, data in _overlay.items() if data is not None and name.startswith(prefix)]
+
+
+def replace_link(target: bytes, name: bytes, *, folder_fd: int, family: temps.Family) -> None:
+    """Make a symlink in an open folder, in one step over what is there.
+
+    Raises:
+        OSError: As the system gives it; the caller knows the whole path.
+    """
+    temp = os.fsencode(temps.new_name(family))
+    os.symlink(target, temp, dir_fd=folder_fd)
+    try:
+        os.replace(temp, name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+    except OSError:
+        os.unlink(temp, dir_fd=folder_fd)
+        raise
 
 
 def read_bytes(path: Path, *, doing: str) -> bytes | None:
