@@ -16,14 +16,23 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from muse.core import sweep, temps
-from muse.core.errors import CorruptObjectError, MuseError, ObjectNotFoundError, UsageError
+from muse.core.errors import CorruptObjectError, ObjectNotFoundError, UsageError
+from muse.core.frames import (
+    CHUNK_SIZE,
+    MAX_HEADER,
+    ObjectStream,
+    describe_damage,
+    iter_frame_chunks,
+    parse_header,
+    unreadable,
+)
 from muse.core.io import NewFile, io_errors, make_dirs
+from muse.core.pack_set import PackSet
 from muse.core.paths import objects_dir, pack_dir, shards_dir
 from muse.core.types import (
-    OBJECT_TYPES,
     ObjectId,
     ObjectType,
     RawId,
@@ -47,31 +56,7 @@ __all__ = [
     "write_object",
 ]
 
-CHUNK_SIZE: Final = 1 << 20
-# "commit", a space, twenty digits and the NUL: no header is longer.
-_MAX_HEADER: Final = 28
-_HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})\0")
 _HEX_NAME = re.compile(r"[0-9a-f]{62}\Z")
-
-
-class ObjectStream:
-    """A stored object read in chunks; the hash is checked at the end.
-
-    Iterating yields the payload in order and raises CorruptObjectError instead of ending when the
-    bytes do not hash to the name: a consumer publishes nothing before the iteration has ended.
-
-    Attributes:
-        kind: The object's type.
-        size: Payload size in bytes.
-    """
-
-    def __init__(self, kind: ObjectType, size: int, chunks: Iterator[bytes]) -> None:
-        self.kind = kind
-        self.size = size
-        self._chunks = chunks
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
 
 
 class ObjectStore:
@@ -90,8 +75,7 @@ class ObjectStore:
         self.overlay: dict[RawId, bytes] = {}
         self.journal: tuple[tuple[int, int, int], object] | None = None
         self._shards = os.fspath(shards_dir(root))
-        self._packs: dict[str, Pack] | None = None
-        self._packs_mtime_ns = -1
+        self._packs = PackSet(pack_dir(root))
 
     def loose_path(self, raw: RawId) -> str:
         """Return where this object lives when it is loose."""
@@ -161,10 +145,10 @@ class ObjectStore:
                 return None
             frame = self.overlay[raw]
         except OSError as error:
-            raise _unreadable(raw, path, error) from error
+            raise unreadable(raw, path, error) from error
         if hashlib.sha256(frame).digest() != raw:
-            raise CorruptObjectError(from_raw(raw), where=path, reason=_damage(frame))
-        kind, size, start = _parse_header(frame, raw, path)
+            raise CorruptObjectError(from_raw(raw), where=path, reason=describe_damage(frame))
+        kind, size, start = parse_header(frame, raw, path)
         if len(frame) - start != size:
             raise CorruptObjectError(from_raw(raw), where=path, reason="wrong length in its header")
         return kind, frame[start:]
@@ -179,13 +163,13 @@ class ObjectStore:
         path = self.loose_path(raw)
         try:
             with open(path, "rb", buffering=0) as file:
-                kind, size, start = _parse_header(file.read(_MAX_HEADER), raw, path)
+                kind, size, start = parse_header(file.read(MAX_HEADER), raw, path)
                 if os.fstat(file.fileno()).st_size == start + size:
                     return kind, size
         except (FileNotFoundError, CorruptObjectError):
             pass
         except OSError as error:
-            raise _unreadable(raw, path, error) from error
+            raise unreadable(raw, path, error) from error
         for _ in range(2):
             for pack in self.packs():
                 found = pack.stat(raw)
@@ -193,9 +177,6 @@ class ObjectStore:
                     return found
             if not self.refresh():
                 break
-        return self._stat_by_reading(raw)
-
-    def _stat_by_reading(self, raw: RawId) -> tuple[ObjectType, int]:
         kind, payload = self._read_any(raw)
         return kind, len(payload)
 
@@ -212,7 +193,7 @@ class ObjectStore:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise _unreadable(raw, path, error) from error
+            raise unreadable(raw, path, error) from error
         else:
             return self._stream_loose(raw, path, fd)
         for _ in range(2):
@@ -228,11 +209,11 @@ class ObjectStore:
     def _stream_loose(self, raw: RawId, path: str, fd: int) -> ObjectStream:
         try:
             head = os.read(fd, CHUNK_SIZE)
-            kind, size, start = _parse_header(head, raw, path)
+            kind, size, start = parse_header(head, raw, path)
         except BaseException:
             os.close(fd)
             raise
-        return ObjectStream(kind, size, _iter_loose_chunks(raw, path, fd, head, start, size))
+        return ObjectStream(kind, size, iter_frame_chunks(raw, path, fd, head, start, size))
 
     def has(self, raw: RawId) -> bool:
         """Tell whether an object of this name is stored; its bytes are not looked at."""
@@ -294,31 +275,11 @@ class ObjectStore:
 
     def packs(self) -> list[Pack]:
         """Return the open packs."""
-        if self._packs is None:
-            self.refresh()
-        return list((self._packs or {}).values())
+        return self._packs.all()
 
     def refresh(self) -> bool:
         """Reread the pack folder if it changed; True when it did."""
-        folder = pack_dir(self.root)
-        try:
-            mtime_ns = os.stat(folder).st_mtime_ns
-        except OSError:
-            self._packs = self._packs or {}
-            return False
-        if self._packs is not None and mtime_ns == self._packs_mtime_ns:
-            return False
-        names = {name for name in os.listdir(folder) if name.endswith(".mpack")}
-        old = self._packs or {}
-        self._packs = {name: old[name] for name in names if name in old}
-        for name in sorted(names - old.keys()):
-            from muse.core.pack import Pack  # start-up time: most repositories' commands need none
-
-            # A damaged pack hides its own objects, not those of the others: `verify` names it.
-            with contextlib.suppress(MuseError):
-                self._packs[name] = Pack.open(folder / name)
-        self._packs_mtime_ns = mtime_ns
-        return True
+        return self._packs.refresh()
 
     # -- writing ---------------------------------------------------------------------------
 
@@ -351,8 +312,16 @@ class ObjectStore:
             new.write(frame)
             if durable:
                 new.sync()
-            # Something of this name that did not match is damaged: replace, never skip.
-            return new.publish(path) or new_replace(self, raw, frame, durable=durable)
+            if new.publish(path):
+                return True
+        # Another writer was faster, or what has this name is damaged: replace, never skip.
+        if self._freshen(path, frame):
+            return False
+        with self.new_loose(raw) as new:
+            new.write(frame)
+            if durable:
+                new.sync()
+            return new.publish(path, replace=True)
 
     def new_loose(self, raw: RawId) -> NewFile:
         """Open a nameless file in an object's shard, which is made when missing."""
@@ -372,62 +341,6 @@ class ObjectStore:
         except OSError:
             return False
         return True
-
-
-def new_replace(store: ObjectStore, raw: RawId, frame: bytes, *, durable: bool) -> bool:
-    """Put a good copy over a damaged one, or find that another writer just did."""
-    path = store.loose_path(raw)
-    if store._freshen(path, frame):  # noqa: SLF001  # one class in two pieces
-        return False
-    with store.new_loose(raw) as new:
-        new.write(frame)
-        if durable:
-            new.sync()
-        return new.publish(path, replace=True)
-
-
-def _iter_loose_chunks(
-    raw: RawId, path: str, fd: int, head: bytes, start: int, size: int
-) -> Iterator[bytes]:
-    digest = hashlib.sha256(head)
-    total = len(head) - start
-    try:
-        yield head[start:]
-        while chunk := os.read(fd, CHUNK_SIZE):
-            digest.update(chunk)
-            total += len(chunk)
-            if total > size:
-                break
-            yield chunk
-    except OSError as error:
-        raise _unreadable(raw, path, error) from error
-    finally:
-        os.close(fd)
-    if total != size or digest.digest() != raw:
-        raise CorruptObjectError(
-            from_raw(raw), where=path, reason="its bytes do not hash to its name"
-        )
-
-
-def _parse_header(frame: bytes, raw: RawId, path: str) -> tuple[ObjectType, int, int]:
-    match = _HEADER.match(frame)
-    if match is None:
-        raise CorruptObjectError(from_raw(raw), where=path, reason=_damage(frame))
-    kind: ObjectType = next(k for k in OBJECT_TYPES if k == match[1].decode())
-    return kind, int(match[2]), match.end()
-
-
-def _damage(frame: bytes) -> str:
-    if not frame:
-        return "the file is empty"
-    if not frame.strip(b"\0"):
-        return "the file is all zeros"
-    return "its bytes do not hash to its name"
-
-
-def _unreadable(raw: RawId, path: str, error: OSError) -> CorruptObjectError:
-    reason = f"it cannot be read ({os.strerror(error.errno or 0)})"
-    return CorruptObjectError(from_raw(raw), where=path, reason=reason)
 
 
 # -- by root: for programs that hold a path and an id --------------------------------------

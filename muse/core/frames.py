@@ -1,0 +1,109 @@
+"""The frame of an object: its header, its damage, and its bytes in chunks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from muse.core.errors import CorruptObjectError
+from muse.core.types import OBJECT_TYPES, ObjectType, RawId, from_raw
+
+CHUNK_SIZE: Final = 1 << 20
+# "commit", a space, twenty digits and the NUL: no header is longer.
+MAX_HEADER: Final = 28
+_HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})\0")
+
+
+class ObjectStream:
+    """A stored object read in chunks; the hash is checked at the end.
+
+    Iterating yields the payload in order and raises CorruptObjectError instead of ending when the
+    bytes do not hash to the name: a consumer publishes nothing before the iteration has ended.
+
+    Attributes:
+        kind: The object's type.
+        size: Payload size in bytes.
+    """
+
+    def __init__(self, kind: ObjectType, size: int, chunks: Iterator[bytes]) -> None:
+        self.kind = kind
+        self.size = size
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+
+def parse_header(frame: bytes, raw: RawId, path: str) -> tuple[ObjectType, int, int]:
+    """Parse the header at the begin of a frame.
+
+    Args:
+        frame: At least the header, up to `MAX_HEADER` bytes.
+        raw: The object's id, for the error.
+        path: The file that holds it, for the error.
+
+    Returns:
+        Type, payload size, and where the payload begins.
+
+    Raises:
+        CorruptObjectError: It is no header.
+    """
+    match = _HEADER.match(frame)
+    if match is None:
+        raise CorruptObjectError(from_raw(raw), where=path, reason=describe_damage(frame))
+    kind: ObjectType = next(k for k in OBJECT_TYPES if k == match[1].decode())
+    return kind, int(match[2]), match.end()
+
+
+def describe_damage(frame: bytes) -> str:
+    """Say in a few words what is wrong with a frame that does not hash to its name."""
+    if not frame:
+        return "the file is empty"
+    if not frame.strip(b"\0"):
+        return "the file is all zeros"
+    return "its bytes do not hash to its name"
+
+
+def unreadable(raw: RawId, path: str, error: OSError) -> CorruptObjectError:
+    """Return the error for an object whose file the system does not let us read."""
+    reason = f"it cannot be read ({os.strerror(error.errno or 0)})"
+    return CorruptObjectError(from_raw(raw), where=path, reason=reason)
+
+
+def iter_frame_chunks(
+    raw: RawId, path: str, fd: int, head: bytes, start: int, size: int
+) -> Iterator[bytes]:
+    """Yield the payload of a loose object chunk by chunk, and close its file.
+
+    Args:
+        raw: The object's id.
+        path: Its file, for the error.
+        fd: That file, open, read up to the end of ``head``.
+        head: The first bytes of the frame.
+        start: Where the payload begins in ``head``.
+        size: The payload's size.
+
+    Raises:
+        CorruptObjectError: At the end, when the bytes do not hash to the name.
+    """
+    digest = hashlib.sha256(head)
+    total = len(head) - start
+    try:
+        yield head[start:]
+        while chunk := os.read(fd, CHUNK_SIZE):
+            digest.update(chunk)
+            total += len(chunk)
+            if total > size:
+                break
+            yield chunk
+    except OSError as error:
+        raise unreadable(raw, path, error) from error
+    finally:
+        os.close(fd)
+    if total != size or digest.digest() != raw:
+        raise CorruptObjectError(
+            from_raw(raw), where=path, reason="its bytes do not hash to its name"
+        )
