@@ -36,12 +36,15 @@ _SAME_CONTENT_LOOKS: Final = 100
 
 
 class Contents(Protocol):
-    """Where one side's bytes come from: the object store, or the working tree."""
+    """Where one side's bytes come from: the object store by id, or the working tree by path.
 
-    def size(self, path: bytes, raw: RawId) -> int:
+    The id is None only for a file of the working tree that has not been hashed.
+    """
+
+    def size(self, path: bytes, raw: RawId | None) -> int:
         """Return the size in bytes, without reading the content."""
 
-    def read(self, path: bytes, raw: RawId) -> bytes:
+    def read(self, path: bytes, raw: RawId | None) -> bytes:
         """Return the content."""
 
 
@@ -51,12 +54,12 @@ class Candidate(NamedTuple):
     Attributes:
         path: Its repository path.
         mode: Its mode.
-        raw: The id of its content.
+        raw: The id of its content; None when it is not known, and only similarity counts.
     """
 
     path: bytes
     mode: int
-    raw: RawId
+    raw: RawId | None
 
 
 class Match(NamedTuple):
@@ -146,12 +149,13 @@ class _Matcher:
 
     def match_ids(self) -> None:
         """Step 1: the same content."""
-        by_id: dict[RawId, list[int]] = {}
+        by_id: dict[RawId | None, list[int]] = {}
         for index, source in enumerate(self.sources):
             by_id.setdefault(source.raw, []).append(index)
         for number, target in enumerate(self.targets):
             best, best_score = -1, 0
-            for index in by_id.get(target.raw, ())[:_SAME_CONTENT_LOOKS]:
+            same = by_id.get(target.raw, ()) if target.raw is not None else ()
+            for index in same[:_SAME_CONTENT_LOOKS]:
                 source = self.sources[index]
                 if index in self.used or (source.mode == MODE_LINK) != (target.mode == MODE_LINK):
                     continue

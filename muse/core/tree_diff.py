@@ -34,7 +34,8 @@ class Change(NamedTuple):
         old_mode: 0 when it was not there.
         new_mode: 0 when it is there no more.
         old: The id of the old content; None when it was not there.
-        new: The id of the new content; None when it is there no more.
+        new: The id of the new content; None when it is there no more, or when it is a file of the
+            working tree that has not been hashed.
         similarity: Percent of content kept; 100 unless renamed with edits.
     """
 
@@ -69,12 +70,14 @@ class StoreContents:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def size(self, path: bytes, raw: RawId) -> int:  # noqa: ARG002  # the protocol's
+    def size(self, path: bytes, raw: RawId | None) -> int:  # noqa: ARG002  # the protocol's
         """Return the size that the object's header states."""
+        assert raw is not None
         return self._store.stat(raw)[1]
 
-    def read(self, path: bytes, raw: RawId) -> bytes:  # noqa: ARG002  # the protocol's
+    def read(self, path: bytes, raw: RawId | None) -> bytes:  # noqa: ARG002  # the protocol's
         """Return the verified content."""
+        assert raw is not None
         return self._store.read(raw, expected="blob")[1]
 
 
@@ -163,37 +166,31 @@ def detect_renames(
         All changes, by path; a renamed file stands at its new path.
     """
     ordered = sorted(changes, key=_by_path)
-    removed = [c for c in ordered if c.kind == "D"]
-    added = [c for c in ordered if c.kind == "A"]
+    removed = [Candidate(c.path, c.old_mode, c.old) for c in ordered if c.kind == "D"]
+    added = [Candidate(c.path, c.new_mode, c.new) for c in ordered if c.kind == "A"]
     if not removed or not added:
         return ordered
     matches = match_renames(
-        [Candidate(c.path, c.old_mode, c.old) for c in removed if c.old is not None],
-        [Candidate(c.path, c.new_mode, c.new) for c in added if c.new is not None],
+        removed,
+        added,
         old=old,
         new=new,
         percent=options.percent,
         limit=options.limit,
     )
-    sources = {removed[match.source].path for match in matches}
-    renamed = {
-        added[match.target].path: (removed[match.source], match.percent) for match in matches
-    }
+    gone = {removed[match.source].path for match in matches}
+    renamed = {added[match.target].path: match for match in matches}
     result: list[Change] = []
     for change in ordered:
-        if change.kind == "A" and change.path in renamed:
-            source, percent = renamed[change.path]
-            result.append(
-                change._replace(
-                    kind="R",
-                    old_path=source.path,
-                    old_mode=source.old_mode,
-                    old=source.old,
-                    similarity=percent,
-                )
+        match = renamed.get(change.path) if change.kind == "A" else None
+        if match is not None:
+            path, mode, raw = removed[match.source]
+            change = change._replace(  # noqa: PLW2901  # the same file, seen as renamed
+                kind="R", old_path=path, old_mode=mode, old=raw, similarity=match.percent
             )
-        elif change.kind != "D" or change.path not in sources:
-            result.append(change)
+        elif change.kind == "D" and change.path in gone:
+            continue
+        result.append(change)
     return result
 
 
