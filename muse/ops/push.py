@@ -34,7 +34,7 @@ from muse.ops.remote_config import (
 )
 from muse.remotes.connectivity import known_ids
 from muse.remotes.path import checked_out_error
-from muse.remotes.protocol import RefListing, RefUpdate, Remote, TransferCallback
+from muse.remotes.protocol import ASK_BATCH, RefListing, RefUpdate, Remote, TransferCallback
 from muse.remotes.transfer import Transfer, check_listing, send_missing
 
 __all__ = ["PushOptions", "PushResult", "PushedRef", "push"]
@@ -278,10 +278,7 @@ def _publish(
     updates = [RefUpdate(ref.name, ref.old, ref.new) for ref in moving]
     there = listing.values()
     certain = known_ids(there.items(), first=[ref.name for ref in moving])
-    # What was there when we last looked, which helps when their branches have moved on since.
-    likely = [to_raw(oid) for _, oid in repo.refs.iter(info.tracking(""))] if info.name else []
-    likely = [*other.find_present(likely[:256])] if likely else []
-    known: list[RawId] = [*certain, *likely]
+    known = certain + _likely_known(repo, other, info, certain)
     sent = Transfer(0, 0, 0)
     for attempt in range(2):
         sent = send_missing(repo.objects, other, tips=tips, known=known, progress=progress)
@@ -305,6 +302,16 @@ def _publish(
         else:
             break
     return sent
+
+
+def _likely_known(
+    repo: Repository, other: Remote, info: RemoteInfo, certain: Sequence[RawId]
+) -> list[RawId]:
+    """Return what was there when we last looked, for when its branches have moved on since."""
+    if not info.name or all(repo.objects.has(raw) for raw in certain):
+        return []
+    seen = [to_raw(oid) for _, oid in repo.refs.iter(info.tracking(""))]
+    return list(other.find_present(seen[:ASK_BATCH]))
 
 
 def _remember(

@@ -124,7 +124,7 @@ def _born(head: Head) -> ObjectId:
 
 
 def _parse(repo: Repository, text: str) -> Target:
-    """Turn ``branch``, ``tag``, ``HEAD``, ``source:destination`` or ``:destination`` into a target."""
+    """Turn ``branch``, ``tag``, ``HEAD``, ``source:there`` or ``:there`` into a target."""
     forced = text.removeprefix("+")
     if forced != text:
         raise UsageError(
@@ -135,10 +135,11 @@ def _parse(repo: Repository, text: str) -> Target:
     if colon and not source:
         return Target("", _full_name(repo, destination, fallback=HEADS), None)
     head = repo.head()
-    if source in {"HEAD", "@"} and not colon:
+    if source in {"HEAD", "@"} and (head.branch is not None or not destination):
         if head.branch is None:
             raise UsageError("HEAD is at a commit, not on a branch.", hint="Write 'HEAD:<branch>'.")
-        return Target(head.branch, HEADS + head.branch, _born(head))
+        there = _full_name(repo, destination or head.branch, fallback=HEADS)
+        return Target(head.branch, there, _born(head))
     name = _find_source(repo, source)
     if name is not None:
         oid = repo.refs.read(name)
