@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.trees import content
@@ -22,7 +23,9 @@ from benchmarks.trees import content
 MUSE = str(Path(sys.executable).with_name("muse"))
 DAY_S = 86_400
 PEOPLE = (("Ada Lovelace", "ada@example.com"), ("Grace Hopper", "grace@example.com"))
-HISTORY = (
+# Name → text, bytes, or the seed of an invented text.
+Files = Mapping[str, str | bytes | int]
+HISTORY: tuple[tuple[str, Files], ...] = (
     ("Start the player", {"README.md": "# Song\n\nA small music player.\n", "src/player.py": 1}),
     ("Read playlists", {"src/playlist.py": 2, "tests/test_playlist.py": 3}),
     ("Keep the database open between songs", {"src/db/pool.py": 4}),
@@ -32,7 +35,7 @@ HISTORY = (
     ("Write down how to install", {"docs/install.md": "pip install song\n"}),
     ("Test the pool", {"tests/test_pool.py": 8}),
 )
-TOPIC = (
+TOPIC: tuple[tuple[str, Files], ...] = (
     ("Add an audit trail", {"src/audit.py": 9}),
     ("Ask the audit trail before a login", {"src/auth.py": 10}),
 )
@@ -64,16 +67,17 @@ def _muse(root: Path, *arguments: str, day: int = 0, who: int = 0) -> None:
     subprocess.run([MUSE, *arguments], cwd=root, env=env, check=True, stdout=subprocess.DEVNULL)
 
 
-def _write(root: Path, files: dict[str, str | bytes | int]) -> None:
+def _write(root: Path, files: Files) -> None:
     for name, value in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(value, int):
-            value = content(random.Random(value))
-        path.write_bytes(value.encode() if isinstance(value, str) else value)
+            path.write_bytes(content(random.Random(value)))
+        else:
+            path.write_bytes(value.encode() if isinstance(value, str) else value)
 
 
-def _commit(root: Path, subject: str, files: dict[str, str | bytes | int], day: int) -> None:
+def _commit(root: Path, subject: str, files: Files, day: int) -> None:
     _write(root, files)
     _muse(root, "add", ".")
     _muse(root, "commit", "-m", subject, day=day, who=day)
@@ -86,17 +90,17 @@ def build(root: Path) -> None:
     _muse(root, "config", "user.name", PEOPLE[0][0])
     _muse(root, "config", "user.email", PEOPLE[0][1])
     for day, (subject, files) in enumerate(HISTORY[:5]):
-        _commit(root, subject, dict(files), day)
+        _commit(root, subject, files, day)
     _muse(root, "tag", "v1.0")
     remote = root.parent / (root.name + "-remote")
     _muse(root, "init", "--bare", str(remote))
     _muse(root, "remote", "add", "origin", str(remote))
     _muse(root, "push", "-u", "origin", "main")
     for day, (subject, files) in enumerate(HISTORY[5:], start=5):
-        _commit(root, subject, dict(files), day)
+        _commit(root, subject, files, day)
     _muse(root, "switch", "-c", "audit", "HEAD~2")
     for day, (subject, files) in enumerate(TOPIC, start=8):
-        _commit(root, subject, dict(files), day)
+        _commit(root, subject, files, day)
     _muse(root, "switch", "main")
     _work_in_progress(root)
     _crash(root)

@@ -10,9 +10,11 @@ MEDIAN_BYTES = 4096
 SIGMA = 1.0
 FILES_PER_FOLDER = 12
 MAX_BYTES = 1 << 20
-WORDS = tuple(
-    ["return", "self", "value", "index", "data", "count", "error", "result", "path", "name", "for", "while", "import", "from", "class", "def", "if", "else", "try", "except", "with", "as", "None", "True", "False", "not", "and", "or", "in", "is", "lambda", "yield", "raise"]
-)
+_VOCABULARY = """
+return self value index data count error result path name for while import from class def
+if else try except with as None True False not and or in is lambda yield raise
+"""
+WORDS = tuple(_VOCABULARY.split())
 
 
 def iter_paths(files: int, rng: random.Random) -> Iterator[str]:
