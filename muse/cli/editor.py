@@ -72,7 +72,7 @@ def edit_draft(root: Path, text: str, *, name: str, env: Mapping[str, str]) -> s
     editor = find_editor(env)
     path = draft_path(root, name)
     make_dirs(path.parent)
-    left = clean_message(_decode(read_bytes(path, doing="read the draft") or b""))
+    left = clean_message(read_draft(root, name))
     if left:
         text = f"{left}\n\n# ↑ This is the draft that an earlier attempt left.\n{text.lstrip()}"
     write_bytes_atomic(path, text.encode("utf-8", "surrogateescape"))
@@ -87,7 +87,12 @@ def edit_draft(root: Path, text: str, *, name: str, env: Mapping[str, str]) -> s
             f"The editor '{editor[0]}' failed with exit code {code}.",
             hint=f"Your text is kept in {path}; use it with -F, or run the command again.",
         )
-    return _decode(read_bytes(path, doing="read the draft") or b"")
+    return read_draft(root, name)
+
+
+def read_draft(root: Path, name: str) -> str:
+    """Return a draft's text; empty when there is none."""
+    return _decode(read_bytes(draft_path(root, name), doing="read the draft") or b"")
 
 
 def remove_draft(root: Path, name: str) -> None:

@@ -40,15 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        return _print_version()
     from muse.cli import output
 
     output.prepare_streams()
-    if arguments == ["--version"]:
-        from muse import __version__
-
-        output.write_text(f"muse {__version__}")
-        output.flush()
-        return 0
     from muse.cli.parsing import HelpRequested, parse_invocation
 
     invocation = parse_invocation(arguments)
@@ -61,6 +57,19 @@ def _run(arguments: list[str]) -> int:
         result, paged = Result({"help": text}, text), "help"
     _show(result, invocation, paged=paged)
     return result.exit_code
+
+
+def _print_version() -> int:
+    """Print the version with nothing imported: prompts and build scripts ask for it."""
+    from muse import __version__
+
+    try:
+        print(f"muse {__version__}", flush=True)
+    except OSError as error:
+        from muse.cli.output import refuse
+
+        raise refuse(error) from error
+    return 0
 
 
 def _dispatch(invocation: Invocation) -> Result:

@@ -128,7 +128,7 @@ def write_raw(chunks: Iterable[bytes], *, terminal: bool = False) -> None:
         try:
             sink.write(chunk)
         except OSError as error:
-            raise _refused(error) from error
+            raise refuse(error) from error
 
 
 def _decode(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -189,7 +189,7 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        raise _refused(error) from error
+        raise refuse(error) from error
     except ValueError:
         return  # closed by whoever replaced it
 
@@ -210,10 +210,11 @@ def _write(text: str) -> None:
     try:
         sys.stdout.write(text)
     except OSError as error:
-        raise _refused(error) from error
+        raise refuse(error) from error
 
 
-def _refused(error: OSError) -> Exception:
+def refuse(error: OSError) -> Exception:
+    """Give stdout up after a write that failed, and return the error to raise."""
     abandon_stdout()
     _lost.append(str(error))
     if isinstance(error, BrokenPipeError):
