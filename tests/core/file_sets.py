@@ -52,14 +52,17 @@ def put(files: Files, path: bytes, entry: tuple[int, bytes]) -> None:
     files[path] = entry
 
 
-def edit_content(rng: random.Random, content: bytes) -> bytes:
-    """Replace, remove and insert a few lines."""
+def edit_entry(rng: random.Random, entry: tuple[int, bytes]) -> tuple[int, bytes]:
+    """Replace, remove and insert a few lines; a symlink gets another target."""
+    mode, content = entry
+    if mode == MODE_LINK:
+        return mode, rng.choice((b"main.py", b"../elsewhere", b"new/target"))
     lines = content.split(b"\n")
     for _ in range(rng.choice((1, 1, 2, 3, 8))):
         at = rng.randrange(len(lines) + 1)
         fresh = [b"new %d" % rng.randrange(10**6) for _ in range(rng.randrange(4))]
         lines[at : at + rng.randrange(4)] = fresh
-    return b"\n".join(lines)
+    return mode, b"\n".join(lines)
 
 
 def edit_files(rng: random.Random, files: Files) -> Files:
@@ -74,9 +77,11 @@ def edit_files(rng: random.Random, files: Files) -> Files:
         mode, content = result[path]
         if what in {1, 2, 3}:
             del result[path]
-            changed = content if rng.random() < 0.4 else edit_content(rng, content)
+            moved = (mode, content)
+            if rng.random() < 0.6:
+                moved = edit_entry(rng, moved)
             name = rng.choice((path.rsplit(b"/")[-1], rng.choice(_NAMES)))
-            put(result, rng.choice(_FOLDERS) + name, (mode, changed))
+            put(result, rng.choice(_FOLDERS) + name, moved)
         elif what == 4:
             put(result, rng.choice(_FOLDERS) + rng.choice(_NAMES), (mode, content))
         elif what == 5:
@@ -86,7 +91,7 @@ def edit_files(rng: random.Random, files: Files) -> Files:
         elif what == 7 and rng.random() < 0.3:
             result[path] = make_file(rng)
         else:
-            result[path] = (mode, edit_content(rng, content))
+            result[path] = edit_entry(rng, (mode, content))
     return result
 
 
