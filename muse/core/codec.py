@@ -21,7 +21,8 @@ class CodecError(ValueError):
 
 def pack(value: object) -> bytes:
     """Encode a value of dicts, lists, str, bytes, int, bool, None and float."""
-    return bytes(msgpack.packb(value, use_bin_type=True))
+    # Ref names and people are text whose odd bytes are kept by surrogateescape.
+    return bytes(msgpack.packb(value, use_bin_type=True, unicode_errors="surrogateescape"))
 
 
 def unpack(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape
@@ -35,6 +36,7 @@ def unpack(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides 
         return msgpack.unpackb(
             data,
             raw=False,
+            unicode_errors="surrogateescape",
             strict_map_key=False,
             max_str_len=size,
             max_bin_len=size,
