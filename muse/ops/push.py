@@ -23,14 +23,18 @@ from muse.core.errors import (
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, RawId, to_raw
-from muse.ops.push_targets import PushOptions, Target, choose_targets
+from muse.ops.push_targets import AS_SEEN, PushOptions, Target, choose_targets
 from muse.ops.remote_config import (
     RemoteInfo,
+    change_config,
+    config_key,
     connect,
     default_remote,
     find_remote_or_address,
     forget_config,
-    set_upstream,
+    list_remotes,
+    name_address,
+    upstream_settings,
 )
 from muse.remotes.connectivity import known_ids
 from muse.remotes.path import checked_out_error
@@ -126,6 +130,8 @@ def push(
         if remote is None
         else find_remote_or_address(repo, remote)
     )
+    if options.set_upstream and not info.name:
+        info = name_address(repo, info)
     targets = choose_targets(repo, info, branches, options=options, named=remote is not None)
     other = connect(repo, info, who=who)
     try:
@@ -217,10 +223,8 @@ class _Plan:
         short = short_name(name)
         if leases is None or (leases and short not in leases):
             return False
-        expected: ObjectId | None
-        if short in leases:
-            expected = leases[short]
-        else:
+        expected = leases.get(short, AS_SEEN)
+        if expected == AS_SEEN:
             expected = self._repo.refs.read(self._info.tracking(short)) if self._info.name else None
         if expected != old:
             error = RefChangedError(name, expected=expected or "", actual=old or "")
@@ -338,8 +342,12 @@ def _remember(
                 old = repo.refs.read(name)
                 if old != new:
                     tx.set_ref(name, new, old=old, log="update by push")
+            changes: dict[str, str | None] = {}
+            if all(known.name != info.name for known in list_remotes(repo)):
+                changes[config_key("remote", info.name, "url")] = info.url
             for source, merge in follow:
-                set_upstream(repo, tx, source, remote=info.name, merge=merge)
+                changes.update(upstream_settings(source, remote=info.name, merge=merge))
+            change_config(repo, tx, changes)
     except MuseError as error:
         # The push itself is done and durable: that must not look like a failure.
         return None, (f"Pushed, but not remembered here: {error.message}",)

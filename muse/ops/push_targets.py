@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.paths import show_text
@@ -14,6 +15,9 @@ from muse.core.types import ObjectId, from_raw
 from muse.core.upstream import HERE, find_upstream
 from muse.ops.remote_config import RemoteInfo
 
+# In a lease: the value that was last seen there.
+AS_SEEN: Final = ObjectId("as seen")
+
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
@@ -22,8 +26,8 @@ class PushOptions:
     Attributes:
         set_upstream: Let the branch follow what it is pushed to.
         force: Move branches even where commits there are dropped.
-        leases: Move them if they are what is expected: by short name, None for "not there".
-            Empty: every branch, if it is what was last seen. None: no lease.
+        leases: Move them if they are what is expected: by short name, None for "not there" and
+            `AS_SEEN` for what was last seen. Empty: every branch, as last seen. None: no lease.
         tags: Push all tags that are not there.
         delete: Delete the named branches there.
     """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from muse.core.commits import Signature
 from muse.core.config import Config, set_value
-from muse.core.errors import RefNotFoundError
+from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.io import read_bytes
 from muse.core.paths import config_path, show_text
 from muse.core.refs import HEADS, REMOTES
@@ -95,6 +95,24 @@ def find_remote_or_address(repo: Repository, text: str) -> RemoteInfo:
         parse_address(text)
         return RemoteInfo("", text)
     return find_remote(repo, text)
+
+
+def name_address(repo: Repository, info: RemoteInfo) -> RemoteInfo:
+    """Give an address that was typed a name: the remote's that has it, else ``origin``.
+
+    Raises:
+        UsageError: ``origin`` is another place.
+    """
+    remotes = list_remotes(repo)
+    for remote in remotes:
+        if remote.url == info.url:
+            return remote
+    if any(remote.name == "origin" for remote in remotes):
+        raise UsageError(
+            f"A branch follows a remote by its name, and {info.shown_url} has none.",
+            hint=f"Give it one: 'muse remote add <name> {info.shown_url}'.",
+        )
+    return RemoteInfo("origin", info.url)
 
 
 def default_remote(repo: Repository, branch: str | None) -> RemoteInfo:
@@ -181,7 +199,8 @@ def section_key(section: str, name: str) -> str:
 def change_config(repo: Repository, tx: Transaction, changes: Mapping[str, str | None]) -> None:
     """Let a transaction change settings; None removes.
 
-    The file is read inside the transaction, under the lock, so that no other change is lost.
+    The file is read inside the transaction, under the lock, so that no other change is lost. Call
+    it once a transaction: a second call would not see what the first one changed.
     """
     data = read_bytes(config_path(repo.root), doing="read the configuration") or b""
     changed = data
@@ -191,26 +210,18 @@ def change_config(repo: Repository, tx: Transaction, changes: Mapping[str, str |
         tx.write_file(config_path(repo.root), changed)
 
 
-def set_upstream(
-    repo: Repository, tx: Transaction, branch: str, *, remote: str, merge: str
-) -> None:
-    """Let a transaction record what a branch follows.
+def upstream_settings(branch: str, *, remote: str, merge: str) -> dict[str, str]:
+    """Return the settings that make a branch follow another, for `change_config`.
 
     Args:
-        repo: The repository.
-        tx: The transaction.
         branch: Short name of the local branch.
         remote: The remote's name.
         merge: Full name of the branch there.
     """
-    change_config(
-        repo,
-        tx,
-        {
-            config_key("branch", branch, "remote"): remote,
-            config_key("branch", branch, "merge"): merge,
-        },
-    )
+    return {
+        config_key("branch", branch, "remote"): remote,
+        config_key("branch", branch, "merge"): merge,
+    }
 
 
 def forget_config(repo: Repository) -> None:

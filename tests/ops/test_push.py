@@ -21,6 +21,7 @@ from muse.core.types import ObjectId, from_raw, to_raw
 from muse.core.upstream import find_upstream
 from muse.ops.push import PushOptions, PushResult, push
 from muse.ops.remote import add_remote
+from muse.ops.remote_config import list_remotes
 from muse.remotes.protocol import TransferProgress
 from tests.remotes.histories import write_tag
 from tests.remotes.repositories import (
@@ -148,6 +149,18 @@ class TestWhatMoves:
         push(here, remote=str(other.root), branches=["main"])
         assert other.refs.read(MAIN) == here.refs.read(MAIN)
         assert list(here.refs.iter("refs/remotes/")) == []
+
+    def test_following_an_address_names_it(self, tmp_path: Path, there: Repository) -> None:
+        """``push -u <path>`` makes it ``origin`` if there is none; a name that it has is used."""
+        repo = make_repo(tmp_path / "r")
+        add_commit(repo, {b"a": b"1"})
+        result = push(repo, remote="../there", options=PushOptions(set_upstream=True))
+        assert (result.remote, result.upstream) == ("origin", "origin/main")
+        assert [(each.name, each.url) for each in list_remotes(repo)] == [("origin", "../there")]
+        again = push(repo, remote="../there", options=PushOptions(set_upstream=True))
+        assert (again.remote, again.up_to_date) == ("origin", True)
+        with pytest.raises(UsageError, match="by its name"):
+            push(repo, remote="../else", options=PushOptions(set_upstream=True))
 
     def test_what_was_remembered_is_corrected(self, here: Repository, there: Repository) -> None:
         """A push that was killed before the last step is completed by the next one."""

@@ -1,0 +1,52 @@
+"""``muse fetch [--prune] [--tags] [--all] [remote]``."""
+
+from __future__ import annotations
+
+import argparse
+
+from muse.cli.context import Context, Result
+from muse.core.errors import UsageError
+
+SUMMARY = "bring what a remote has, without touching your branches or files"
+EXAMPLES = (
+    ("muse fetch", "from the remote that the current branch follows, or 'origin'"),
+    ("muse fetch --prune backup", "from 'backup', and forget branches that are gone there"),
+    ("muse log origin/main", "then look at what came"),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("remote", nargs="?", help="a remote's name")
+    parser.add_argument("-p", "--prune", action="store_true", help="forget what is gone there")
+    parser.add_argument(
+        "-t", "--tags", action="store_true", help="all tags, not only those on what was fetched"
+    )
+    parser.add_argument("--all", action="store_true", help="from every remote")
+
+
+def run(ctx: Context, args: argparse.Namespace) -> Result:
+    """Fetch, and say what came."""
+    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines, pusher
+    from muse.ops.fetch import fetch
+    from muse.ops.remote_config import list_remotes
+
+    repo = ctx.repo()
+    if args.all and args.remote:
+        raise UsageError("--all and a remote's name contradict each other.", hint="Give one.")
+    names = [remote.name for remote in list_remotes(repo)] if args.all else [args.remote]
+    results = [
+        fetch(
+            repo,
+            remote=name,
+            prune=args.prune,
+            tags=args.tags,
+            who=pusher(ctx),
+            progress=TransferBars(ctx),
+        )
+        for name in names
+    ]
+    lines = [line for result in results for line in fetch_lines(result, color=ctx.color)]
+    if args.all:
+        return Result({"remotes": [fetch_data(result) for result in results]}, lines)
+    return Result(fetch_data(results[0]), lines)

@@ -1,0 +1,176 @@
+"""What push, fetch, pull and clone show alike: bars, refs that moved, what travelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from muse.cli.context import Context
+from muse.cli.render import columns, paint, plural, short, show_text, size
+
+if TYPE_CHECKING:  # start-up time
+    from muse.core.commits import Signature
+    from muse.core.types import ObjectId, Progress
+    from muse.ops.fetch import FetchedRef, FetchResult
+    from muse.ops.push import PushedRef, PushResult
+    from muse.remotes.protocol import TransferProgress
+
+LABELS: Final = {
+    "count": ("Counting", "objects"),
+    "send": ("Sending", "objects"),
+    "receive": ("Receiving", "objects"),
+    "check": ("Checking", "objects"),
+    "checkout": ("Writing files", "files"),
+}
+_STYLES: Final = {
+    "new": "added",
+    "updated": "good",
+    "forced": "warning",
+    "deleted": "removed",
+    "pruned": "removed",
+    "kept": "warning",
+    "up to date": "dim",
+}
+
+
+class TransferBars:
+    """Shows a transfer's progress, one bar a phase.
+
+    Args:
+        ctx: Whose terminal.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._phase = ""
+        self._bar: Progress | None = None
+
+    def __call__(self, progress: TransferProgress) -> None:
+        """Take note of progress."""
+        if self._bar is None or progress.phase != self._phase:
+            self._phase = progress.phase
+            self._bar = self._ctx.progress(*LABELS[progress.phase])
+        self._bar(progress.objects, progress.total_objects)
+
+
+def pusher(ctx: Context) -> Signature:
+    """Return whose name reflogs get; nobody is asked who they are for that."""
+    from muse.cli.identity import find_committer
+
+    return find_committer(ctx.env, ctx.config(), warn=None)
+
+
+def moved(old: ObjectId | None, new: ObjectId | None) -> str:
+    """Return "1a2b3c..4d5e6f", or the one id there is."""
+    return "..".join(short(oid) for oid in (old, new) if oid)
+
+
+def traffic(objects: int, size_bytes: int, present: int) -> str:
+    """Return "125 objects, 14.2 KB", with what an earlier transfer had brought."""
+    text = f"{plural(objects, 'object')}, {size(size_bytes)}"
+    if present:
+        text += f"; {plural(present, 'object')} had arrived before"
+    return text
+
+
+def push_lines(result: PushResult, *, color: bool) -> list[str]:
+    """Return what a push says."""
+    from muse.core.refs import short_name
+
+    if result.up_to_date:
+        names = ", ".join(show_text(short_name(ref.name)) for ref in result.refs)
+        lines = [f"Up to date: {show_text(result.remote)} has {names or 'all of it'} already."]
+    else:
+        rows = [
+            (
+                paint(ref.state, _STYLES[ref.state], on=color),
+                _arrow(ref.source, short_name(ref.name)),
+                moved(ref.old, ref.new),
+            )
+            for ref in result.refs
+        ]
+        lines = [f"To {show_text(result.url)}", *("  " + line for line in columns(rows))]
+        lines.append(traffic(result.objects, result.size_bytes, result.present))
+        lines += [
+            f"Dropped there: '{show_text(short_name(ref.name))}' was at {short(ref.old)}."
+            for ref in result.refs
+            if ref.state == "forced" and ref.old
+        ]
+    if result.upstream:
+        lines.append(f"The branch follows {show_text(result.upstream)} from now on.")
+    return lines
+
+
+def _arrow(source: str, name: str) -> str:
+    if not source or source == name:
+        return show_text(name)
+    return f"{show_text(source)} → {show_text(name)}"
+
+
+def fetch_lines(result: FetchResult, *, color: bool) -> list[str]:
+    """Return what a fetch says."""
+    from muse.core.refs import short_name
+
+    lines = []
+    if result.up_to_date:
+        lines.append(f"Up to date with {show_text(result.remote)}.")
+    if result.refs:
+        rows = [
+            (
+                paint(ref.state, _STYLES[ref.state], on=color),
+                show_text(short_name(ref.name)),
+                moved(ref.old, ref.new) if ref.state != "kept" else "another tag there; ours stays",
+            )
+            for ref in result.refs
+        ]
+        lines += [f"From {show_text(result.url)}", *("  " + line for line in columns(rows))]
+    if result.objects or result.present:
+        lines.append(traffic(result.objects, result.size_bytes, result.present))
+    if result.stale:
+        names = ", ".join(show_text(short_name(name)) for name in result.stale)
+        lines.append(f"Gone there: {names}. Drop with 'muse fetch --prune'.")
+    return lines
+
+
+def refs_data(refs: Iterable[PushedRef | FetchedRef]) -> list[dict[str, object]]:
+    """Return refs for JSON."""
+    return [
+        {
+            "name": ref.name,
+            "source": ref.source,
+            "old": ref.old,
+            "new": ref.new,
+            "state": ref.state,
+        }
+        for ref in refs
+    ]
+
+
+def push_data(result: PushResult) -> dict[str, object]:
+    """Return the JSON form of a push."""
+    return {
+        "remote": result.remote,
+        "url": result.url,
+        "refs": refs_data(result.refs),
+        "up_to_date": result.up_to_date,
+        "objects": result.objects,
+        "bytes": result.size_bytes,
+        "present": result.present,
+        "upstream": result.upstream,
+        "notes": list(result.notes),
+    }
+
+
+def fetch_data(result: FetchResult) -> dict[str, object]:
+    """Return the JSON form of a fetch."""
+    return {
+        "remote": result.remote,
+        "url": result.url,
+        "refs": refs_data(result.refs),
+        "stale": list(result.stale),
+        "head": result.head,
+        "up_to_date": result.up_to_date,
+        "objects": result.objects,
+        "bytes": result.size_bytes,
+        "present": result.present,
+    }
