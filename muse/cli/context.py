@@ -200,18 +200,20 @@ class Context:
     def edit(self, text: str, *, name: str) -> str:
         """Let the user edit a text in their editor, and return it.
 
-        The editor is ``$MUSE_EDITOR``, ``$VISUAL`` or ``$EDITOR``, never the repository's choice
-        (G16). The draft is kept as ``.muse/drafts/<name>`` until `discard_draft`, so that neither
-        a failed command nor a kill loses what was typed (G12).
+        The editor is ``$MUSE_EDITOR``, the user's own ``core.editor``, ``$VISUAL`` or
+        ``$EDITOR``, never the repository's choice (G16). The draft is kept as
+        ``.muse/drafts/<name>`` until `discard_draft`, so that neither a failed command nor a kill
+        loses what was typed (G12).
 
         Raises:
             UsageError: There is no editor, or no terminal to show it on.
             MuseError: The editor failed.
         """
-        from muse.cli.editor import edit_draft  # start-up time
+        from muse.cli.editor import edit_draft, find_editor  # start-up time
 
         self.end_progress()
-        return edit_draft(self.repo().root, text, name=name, env=self.env)
+        editor = find_editor(self.env, configured=self.config().get("core.editor"))
+        return edit_draft(self.repo().root, text, name=name, editor=editor)
 
     def discard_draft(self, name: str) -> None:
         """Remove a draft whose text has arrived where it belongs."""

@@ -8,19 +8,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from muse.core.errors import IoFailedError, MuseError, UsageError
 from muse.core.io import make_dirs, read_bytes, remove_file, write_bytes_atomic
 from muse.core.paths import drafts_dir
 
-VARIABLES = ("MUSE_EDITOR", "VISUAL", "EDITOR")
+LEFT_OVER = "# This is the draft that an earlier attempt left."
 FALLBACKS = ("vi", "nano")
 
 
-def find_editor(env: Mapping[str, str]) -> list[str]:
+def find_editor(env: Mapping[str, str], *, configured: str | None = None) -> list[str]:
     """Return the editor's command line.
+
+    Args:
+        env: The environment: ``$MUSE_EDITOR`` goes first, ``$VISUAL`` and ``$EDITOR`` last.
+        configured: The user's own setting ``core.editor``.
 
     Raises:
         UsageError: There is none, or no terminal that it could be shown on.
@@ -28,15 +32,20 @@ def find_editor(env: Mapping[str, str]) -> list[str]:
     import shlex
     import shutil
 
-    for name in VARIABLES:
-        chosen = env.get(name)
+    choices = (
+        ("$MUSE_EDITOR", env.get("MUSE_EDITOR")),
+        ("core.editor", configured),
+        ("$VISUAL", env.get("VISUAL")),
+        ("$EDITOR", env.get("EDITOR")),
+    )
+    for name, chosen in choices:
         if not chosen:
             continue
         try:
             command = shlex.split(chosen)
         except ValueError as error:
             raise UsageError(
-                f"${name} is '{chosen}': {error}.", hint="Correct it, or use -m <message>."
+                f"{name} is '{chosen}': {error}.", hint="Correct it, or use -m <message>."
             ) from error
         if command:
             return command
@@ -51,30 +60,29 @@ def find_editor(env: Mapping[str, str]) -> list[str]:
     raise UsageError("No editor was found.", hint="Set EDITOR to one, or use -m <message>.")
 
 
-def edit_draft(root: Path, text: str, *, name: str, env: Mapping[str, str]) -> str:
+def edit_draft(root: Path, text: str, *, name: str, editor: Sequence[str]) -> str:
     """Let the user edit a text, and return what they saved.
 
     Args:
         root: The repository's root.
-        text: What the editor shows first. A draft that a failed or killed command left is shown
-            before it.
+        text: What the editor shows first. A draft that a failed or killed command left takes the
+            place of all but its comments.
         name: The draft's file name.
-        env: The environment.
+        editor: The editor's command line.
 
     Raises:
-        UsageError: There is no editor.
         MuseError: The editor failed; the draft stays.
         IoFailedError: The draft cannot be written or read.
 
     Durability:
         The draft stays in ``.muse/drafts/`` until `remove_draft`.
     """
-    editor = find_editor(env)
     path = draft_path(root, name)
     make_dirs(path.parent)
     left = clean_message(read_draft(root, name))
     if left:
-        text = f"{left}\n\n# ↑ This is the draft that an earlier attempt left.\n{text.lstrip()}"
+        comments = [line for line in text.split("\n") if line.startswith("#")]
+        text = "\n".join([left, LEFT_OVER, *comments, ""])
     write_bytes_atomic(path, text.encode("utf-8", "surrogateescape"))
     # An editor needs a terminal; stdout may be a file or a pipe that wants our data.
     stdout = None if sys.stdout.isatty() else sys.stderr

@@ -16,12 +16,17 @@ DEFAULT = "less"
 def find_pager(env: Mapping[str, str]) -> list[str]:
     """Return the pager's command line; empty for none.
 
-    ``$MUSE_PAGER`` goes before ``$PAGER``; set to nothing or to ``cat``, either means no pager.
+    ``$MUSE_PAGER``, the user's own ``core.pager``, then ``$PAGER``; set to nothing or to ``cat``,
+    each means no pager.
     """
     import shlex
     import shutil
 
-    chosen = env.get("MUSE_PAGER", env.get("PAGER", DEFAULT))
+    chosen = env.get("MUSE_PAGER")
+    if chosen is None:
+        chosen = _configured(env)
+    if chosen is None:
+        chosen = env.get("PAGER", DEFAULT)
     try:
         command = shlex.split(chosen)
     except ValueError:
@@ -29,6 +34,17 @@ def find_pager(env: Mapping[str, str]) -> list[str]:
     if not command or command == ["cat"] or not shutil.which(command[0], path=env.get("PATH")):
         return []
     return command
+
+
+def _configured(env: Mapping[str, str]) -> str | None:
+    from muse.cli.context import user_config_path
+    from muse.core.config import Config
+    from muse.core.errors import MuseError
+
+    # Unreadable settings are the business of commands that need them; output goes on.
+    with contextlib.suppress(MuseError):
+        return Config(None, user_path=user_config_path(env)).get("core.pager")
+    return None
 
 
 def show_paged(text: str | Iterable[str], env: Mapping[str, str]) -> None:

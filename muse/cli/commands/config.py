@@ -53,7 +53,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         return _get(ctx, words[0], user=args.user)
     key, value = words[0], _typed(words[1]) if action == "set" else None
     if action == "unset":
-        _get(ctx, key, user=args.user)
+        _require_own(ctx, key, user=args.user)
     _change(ctx, key, value, user=args.user)
     shown = show_text(str(words[1])) if action == "set" else ""
     text = f"{show_text(key)} = {shown}" if action == "set" else f"{show_text(key)} is unset."
@@ -98,11 +98,26 @@ def _get(ctx: Context, key: str, *, user: bool) -> Result:
     return Result({"key": key, "value": value}, show_text(_as_text(value)))
 
 
+def _require_own(ctx: Context, key: str, *, user: bool) -> None:
+    """Refuse to unset what the file at hand does not set."""
+    from muse.core.config import Config
+
+    path = ctx.config(here=False).user_path if user else ctx.repo().config.path
+    # Read as if it were the user's: programs, too, can be removed from where they have no effect.
+    if Config(None, user_path=path).get_value(key) is None:
+        where = "your own settings" if user else "this repository"
+        raise MuseError(
+            f"{show_text(key)} is not set in {where}.",
+            hint="'muse config' lists what is in force; --user is about your own settings.",
+        )
+
+
 def _change(ctx: Context, key: str, value: str | int | bool | None, *, user: bool) -> None:
     from muse.ops.settings import set_setting, set_user_setting
 
     if not user:
-        _refuse_programs(key)
+        if value is not None:
+            _refuse_programs(key)
         set_setting(ctx.repo(), key, value)
         return
     path = ctx.config(here=False).user_path
