@@ -64,18 +64,19 @@ class ObjectStore:
 
     Args:
         root: The folder that holds ``.muse``.
+        readonly: Write nothing here, not even an index that is missing.
 
     Attributes:
         overlay: Frames that a journal holds and that this process may not write.
         journal: The journal that this process has applied, with what tells it from any other.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, readonly: bool = False) -> None:
         self.root = root
         self.overlay: dict[RawId, bytes] = {}
         self.journal: tuple[tuple[int, int, int], object] | None = None
         self._shards = os.fspath(shards_dir(root))
-        self._packs = PackSet(pack_dir(root))
+        self._packs = PackSet(pack_dir(root), readonly=readonly)
 
     def loose_path(self, raw: RawId) -> str:
         """Return where this object lives when it is loose."""
@@ -98,7 +99,13 @@ class ObjectStore:
             ObjectNotFoundError: Not stored here.
             CorruptObjectError: Stored, but damaged everywhere it is; or not of that type.
         """
-        kind, payload = self._read_any(raw)
+        try:
+            kind, payload = self._read_any(raw)
+        except ObjectNotFoundError:
+            # Before it is called missing: a damaged index hides what its pack has.
+            if not self._packs.recheck():
+                raise
+            kind, payload = self._read_any(raw)
         if expected is not None and kind != expected:
             raise CorruptObjectError(
                 from_raw(raw), where="the store", reason=f"it is a {kind}, not a {expected}"

@@ -119,7 +119,7 @@ class Pack:
         self.size_bytes = size
         self._index = index
         self._file: _Descriptor | None = None
-        self._rebuilt = False
+        self._checked = False
 
     @classmethod
     def open(cls, path: Path, *, write: bool = True) -> Pack:
@@ -154,7 +154,7 @@ class Pack:
         if index is not None:
             return cls(path, size, index)
         pack = cls(path, size, _rebuild(path, size, write=write))
-        pack._rebuilt = True
+        pack._checked = True
         return pack
 
     # -- looking things up -----------------------------------------------------------------
@@ -175,9 +175,7 @@ class Pack:
 
     def offsets(self) -> Iterator[tuple[RawId, int]]:
         """Yield each id with the offset of its record, sorted by id."""
-        index = self._index
-        for position, raw in enumerate(index.ids()):
-            yield raw, index.offset_at(position)
+        return self._index.entries()
 
     def find_prefix(self, digits: str) -> list[RawId]:
         """Return the ids that begin with these hex digits, sorted."""
@@ -305,13 +303,14 @@ class Pack:
         raise _damaged(raw, str(self.path), reason)
 
     def recheck(self, *, write: bool = True) -> bool:
-        """Hash the index, and rebuild it if it is damaged; True when it was.
+        """Hash the index, once, and rebuild it if it is damaged; True when it was.
 
         A damaged table can hide an object: ask this before calling one missing for good.
         """
-        if self._rebuilt or self._index.is_whole():
+        if self._checked or self._index.is_whole():
+            self._checked = True
             return False
-        self._rebuilt = True
+        self._checked = True
         self._index = _rebuild(self.path, self.size_bytes, write=write)
         return True
 

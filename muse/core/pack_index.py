@@ -109,12 +109,13 @@ class PackIndex:
             raise IndexDamagedError("it belongs to another pack")
         if pack_size is not None and size != pack_size:
             raise IndexDamagedError("its pack has another size")
-        self._data, self._count, self._fanout = data, count, fanout
-        self._last = size - HASH_SIZE - RECORD_SIZE
+        self._data, self._fanout = data, fanout
+        self._count: int = count
+        self.pack_size: int = size
 
     @classmethod
-    def open(cls, path: Path, *, pack_hash: bytes, pack_size: int) -> PackIndex | None:
-        """Open an index file; None when there is none.
+    def open(cls, path: Path, *, pack_hash: bytes, pack_size: int | None) -> PackIndex | None:
+        """Open an index file; None when there is none. The arguments are those of the class.
 
         Raises:
             IndexDamagedError: As for the class.
@@ -149,8 +150,13 @@ class PackIndex:
 
     def offset_at(self, position: int) -> int:
         """Return the offset of the record at a position of the sorted table."""
-        (offset,) = _OFFSET.unpack_from(self._data, self._offsets_at + position * _OFFSET.size)
-        return int(offset)
+        at = self._offsets_at + position * _OFFSET.size
+        return int.from_bytes(bytes(self._data[at : at + _OFFSET.size]), "big")
+
+    def entries(self) -> Iterator[tuple[RawId, int]]:
+        """Yield each id with the offset of its record, sorted by id."""
+        for position, raw in enumerate(self.ids()):
+            yield raw, self.offset_at(position)
 
     def find(self, raw: RawId) -> int | None:
         """Return the offset of an object's record, or None."""
@@ -172,7 +178,7 @@ class PackIndex:
 
     def is_possible(self, offset: int) -> bool:
         """Tell whether a record can begin at this offset at all."""
-        return HEADER_SIZE <= offset <= self._last
+        return HEADER_SIZE <= offset <= self.pack_size - HASH_SIZE - RECORD_SIZE
 
     def ids(self) -> Iterator[RawId]:
         """Yield all ids, sorted, a block at a time."""
@@ -201,4 +207,4 @@ class PackIndex:
         end = len(self._data) - HASH_SIZE
         for start in range(0, end, 1 << 20):
             digest.update(self._data[start : min(start + (1 << 20), end)])
-        return digest.digest() == self._data[end:]
+        return digest.digest() == bytes(self._data[end:])
