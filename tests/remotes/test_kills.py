@@ -1,0 +1,89 @@
+"""kill -9 in the middle of push and fetch: both sides stay valid, and a repetition completes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from muse.core.refs import HEADS
+from muse.core.repo import Repository, open_repo
+from tests.remotes.killing import run_until, spread
+from tests.remotes.repositories import add_commit, files_of, make_repo, reachable, set_ref
+
+MAIN = HEADS + "main"
+TRACKING = "refs/remotes/origin/main"
+POINTS = 8
+
+pytestmark = [pytest.mark.crash, pytest.mark.slow]
+
+
+class World:
+    """A pushes to a hub, B fetches from it; a copy of all three for each kill."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        hub = make_repo(base / "hub", bare=True)
+        ada = make_repo(base / "ada")
+        make_repo(base / "bob")
+        for name in ("ada", "bob"):
+            config = base / name / ".muse/config.toml"
+            config.write_text('[remote.origin]\nurl = "../hub"\n')
+        old = add_commit(ada, files_of(60))
+        add_commit(hub, files_of(60))
+        set_ref(ada, TRACKING, old)
+        add_commit(ada, files_of(150, seed=b"new"))
+
+    def copy(self, number: int) -> Path:
+        """Return a fresh copy."""
+        return Path(shutil.copytree(self.base, self.base.with_name(f"copy{number}")))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """The state before the command that is killed."""
+    return World(tmp_path / "world")
+
+
+def fresh(path: Path) -> Repository:
+    """Open a repository as the next command would."""
+    return open_repo(path)
+
+
+def test_a_killed_push_completes_when_repeated(world: World) -> None:
+    """G1, G9: the hub's branch is at the old or the new commit, always whole, and then the new."""
+    whole = world.copy(0)
+    old, new = fresh(whole / "hub").refs.read(MAIN), fresh(whole / "ada").refs.read(MAIN)
+    command = ("push", "-u", "origin", "main")
+    total = run_until(0, *command, root=whole, cwd=whole / "ada")
+    assert total > 20
+    for number, limit in enumerate(spread(total, POINTS), 1):
+        base = world.copy(number)
+        assert not run_until(limit, *command, root=base, cwd=base / "ada")
+        hub = fresh(base / "hub")
+        reachable(hub)
+        reachable(fresh(base / "ada"))
+        assert hub.refs.read(MAIN) in {old, new}
+        run_until(0, *command, root=base, cwd=base / "ada")
+        ada = fresh(base / "ada")
+        assert fresh(base / "hub").refs.read(MAIN) == new == ada.refs.read(TRACKING)
+        assert reachable(fresh(base / "hub")) == reachable(ada)
+        shutil.rmtree(base)
+
+
+def test_a_killed_fetch_completes_when_repeated(world: World) -> None:
+    """G1, G9: nothing or all is remembered; the hub is never written to."""
+    whole = world.copy(0)
+    tip = fresh(whole / "hub").refs.read(MAIN)
+    total = run_until(0, "fetch", root=whole, cwd=whole / "bob")
+    for number, limit in enumerate(spread(total, POINTS), 1):
+        base = world.copy(number)
+        assert not run_until(limit, "fetch", root=base, cwd=base / "bob")
+        bob = fresh(base / "bob")
+        reachable(bob)
+        assert bob.refs.read(TRACKING) in {None, tip}
+        run_until(0, "fetch", root=base, cwd=base / "bob")
+        assert fresh(base / "bob").refs.read(TRACKING) == tip
+        assert reachable(fresh(base / "bob")) == reachable(fresh(base / "hub"))
+        shutil.rmtree(base)
