@@ -9,7 +9,9 @@ _muse() {
             continue
         fi
         word=${line%%$'\t'*}
-        found+=("${word//:/\\:}:${line#*$'\t'}")
+        word=${word//:/\\:}
+        [[ $line == *$'\t'* ]] && word+=:${line#*$'\t'}
+        found+=("$word")
     done < <(muse completions candidates -- "${(@)words[2,CURRENT]}" 2>/dev/null)
     (( $#found )) && _describe -t muse 'muse' found
     [[ -n $files ]] && _files
