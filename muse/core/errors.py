@@ -9,6 +9,7 @@
     ├── RefChangedError               1  another writer was faster (compare-and-swap)
     ├── LockedError                   1  another process is writing
     ├── AlreadyExistsError            1
+    ├── FileChangingError             1  a file keeps changing while it is read
     ├── UsageError                    2  the command line or an argument is wrong
     │   ├── UnsafePathError           2  a path that leaves the working tree
     │   └── UnsafeNameError           2  a ref or file name that may not exist
@@ -113,6 +114,10 @@ class LockedError(MuseError):
 
 class AlreadyExistsError(MuseError):
     """What should be created is there already."""
+
+
+class FileChangingError(MuseError):
+    """A file keeps changing while it is read, so that what was read fits no single moment."""
 
 
 class UsageError(MuseError):

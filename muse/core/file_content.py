@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from muse.core.errors import IoFailedError, MuseError
+from muse.core.errors import FileChangingError, IoFailedError
 from muse.core.paths import show_path
 from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RawId, frame_header, raw_object_id
 
@@ -105,7 +105,7 @@ def read_content(full: bytes, *, sink: Sink = hash_chunks) -> FileContent | None
 
     Raises:
         IoFailedError: It cannot be read.
-        MuseError: It keeps changing.
+        FileChangingError: It keeps changing.
     """
     try:
         for _ in range(_TRIES):
@@ -126,7 +126,7 @@ def read_content(full: bytes, *, sink: Sink = hash_chunks) -> FileContent | None
         return None
     except OSError as error:
         raise IoFailedError("read the file", path=show_path(full), error=error) from error
-    raise MuseError(
+    raise FileChangingError(
         f"'{show_path(full)}' keeps changing while it is read.",
         hint="Wait until the program that writes it is done, then run the command again.",
     )
@@ -153,23 +153,23 @@ def _read_file(full: bytes, sink: Sink) -> tuple[StatKey, RawId, bytes | None]:
         if not stat.S_ISREG(key[0]):
             raise _ChangedError
         size = key[2]
-        data: bytes | None
-        if size <= BIG_FILE:
-            # One byte more, so that one that grew is noticed.
-            content = os.read(fd, size + 1)
-            while len(content) < size and (more := os.read(fd, size + 1 - len(content))):
-                content += more
-            if len(content) != size:
-                raise _ChangedError
-            raw, data = raw_object_id("blob", content), content
-        else:
-            data = None
-            raw = sink(size, _iter_chunks(fd, size))
+        data = _read_whole(fd, size) if size <= BIG_FILE else None
+        raw = sink(size, _iter_chunks(fd, size)) if data is None else raw_object_id("blob", data)
         if stat_key(os.fstat(fd)) != key:
             raise _ChangedError
     finally:
         os.close(fd)
     return key, raw, data
+
+
+def _read_whole(fd: int, size: int) -> bytes:
+    # One byte more, so that one that grew is noticed.
+    data = os.read(fd, size + 1)
+    while len(data) < size and (more := os.read(fd, size + 1 - len(data))):
+        data += more
+    if len(data) != size:
+        raise _ChangedError
+    return data
 
 
 def _iter_chunks(fd: int, size: int) -> Iterator[bytes]:

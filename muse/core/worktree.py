@@ -1,0 +1,387 @@
+"""The working tree against HEAD's tree: what differs, and which untracked files there are.
+
+A `WorkTree` holds the answer and keeps it true: `refresh_all` looks at everything, `refresh_paths`
+at what is said to have changed, and both end in the same state. The stage plays no part here; see
+`muse.core.status`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from muse.core.errors import FileChangingError
+from muse.core.file_content import BIG_FILE, StatKey, read_content, tree_mode
+from muse.core.folders import Folders
+from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
+from muse.core.paths import is_reserved_name
+from muse.core.scan import find_changed_rows, find_key, is_folder_key, iter_parents
+from muse.core.stat_cache import StatCache
+from muse.core.stat_columns import FileEntry
+from muse.core.types import RawId
+
+if TYPE_CHECKING:
+    from muse.core.object_store import ObjectStore
+
+# The content of a big file whose size says that it differs from HEAD's: not read to say so.
+UNREAD: Final = RawId(b"")
+
+
+class WorkTree:
+    """The state of a working tree.
+
+    Args:
+        root: The folder that holds ``.muse``.
+        store: The repository's objects.
+        cache: What is known from before; changed in place.
+
+    Attributes:
+        differing: Path in HEAD's tree → what is in the working tree instead; None is nothing.
+            A path of HEAD's tree that is absent here is in the working tree as HEAD has it.
+        touched: Paths whose state may have changed; whoever has looked at them clears it.
+        files_read: How many files were read.
+        bytes_read: How many bytes that were.
+    """
+
+    def __init__(self, root: Path, store: ObjectStore, cache: StatCache) -> None:
+        self.root = os.fsencode(root)
+        self.cache = cache
+        self.differing: dict[bytes, FileEntry | None] = {}
+        self.touched: set[bytes] = set()
+        self.files_read = 0
+        self.bytes_read = 0
+        self._store = store
+        self._scanned = False
+        self._folders = Folders(root, cache, self.touched)
+        # Known real folders, while one refresh runs.
+        self._real: dict[bytes, bool] = {}
+
+    @property
+    def rules(self) -> IgnoreRules:
+        """The ignore rules in force."""
+        return self._folders.rules
+
+    @property
+    def folders_listed(self) -> int:
+        """How many folders were listed."""
+        return self._folders.listed
+
+    @property
+    def rules_changes(self) -> int:
+        """How often ignore rules were found changed."""
+        return self._folders.rules_changes
+
+    def iter_untracked(self) -> Iterator[bytes]:
+        """Yield every file that is neither in HEAD's tree nor ignored, unsorted.
+
+        A nested repository is one path that ends in a slash.
+        """
+        for folder, names in self.cache.untracked.items():
+            prefix = folder + b"/" if folder else b""
+            for name in names:
+                yield prefix + name
+
+    def is_untracked(self, path: bytes) -> bool:
+        """Tell whether a path is among `iter_untracked`."""
+        folder, _, name = path.rpartition(b"/")
+        return name in self.cache.untracked.get(folder, ())
+
+    def find_base(self, path: bytes) -> FileEntry | None:
+        """Return what HEAD's tree has at a path."""
+        return self.cache.files.base_of(path)
+
+    def find_file(self, path: bytes, *, read: bool = False) -> FileEntry | None:
+        """Return mode and content of a tracked path's file; None when there is none.
+
+        Args:
+            path: A path that HEAD's tree or the stage has.
+            read: Also read a big file whose content is `UNREAD`.
+
+        Raises:
+            IoFailedError: It must be read, and cannot.
+        """
+        files = self.cache.files
+        row = files.find(path)
+        base = files.base(row) if row >= 0 else None
+        if base is None:
+            # A known row was found unchanged by the last refresh.
+            known = files.content_at(row) if row >= 0 else None
+            return known or self.look(path)
+        entry = self.differing.get(path, base)
+        if read and entry is not None and entry[1] == UNREAD:
+            entry = self.look(path, read=True)
+            self._set(path, base, entry)
+        return entry
+
+    # -- refreshing --------------------------------------------------------------------------
+
+    def refresh_all(self) -> None:
+        """Look at everything.
+
+        Raises:
+            IoFailedError: Something cannot be looked at, listed or read. What was known by then
+                must not be used any more.
+        """
+        files = self.cache.files
+        if files.loose:
+            files.insert(list(files.loose))
+        self._refresh_below(b"")
+        self._scanned = True
+
+    def refresh_paths(self, paths: Iterable[bytes]) -> None:
+        """Look at what may have changed; costs what is named, and what is below named folders.
+
+        Args:
+            paths: Files and folders that may have come, changed or gone.
+
+        Raises:
+            IoFailedError: As `refresh_all`.
+        """
+        self._real.clear()
+        # Folders before what is below them.
+        wanted = {p if p == EXCLUDE else _outside_repositories(p) for p in paths}
+        if wanted & {b"", EXCLUDE}:
+            self.refresh_all()
+            return
+        for path in sorted(path for path in wanted if path):
+            self._refresh_path(path)
+
+    def _refresh_below(self, top: bytes) -> None:
+        self._real.clear()
+        lost = self._folders.refresh_below(top)
+        rows = self.cache.files.below(top)
+        changed, missing = find_changed_rows(self.root, self.cache.files, rows)
+        gone = set(missing)
+        for folder in lost:
+            gone.update(self.cache.files.below(folder))
+        self._take_rows(rows, changed, gone)
+
+    def _take_rows(self, rows: range, changed: list[int], gone: set[int]) -> None:
+        """Note how a stretch of rows compares with the working tree."""
+        if not rows:
+            return
+        files = self.cache.files
+        unsure = gone.union(changed)
+        now: dict[bytes, FileEntry | None] = {}
+        few = len(rows) < len(files.differs)
+        for path in [files.paths[row] for row in rows] if few else files.differs:
+            row = files.find(path)
+            if row in rows and row not in unsure and files.base_modes[row]:
+                entry = files.content_at(row)
+                if entry != files.base(row):
+                    now[path] = entry
+        for row in gone:
+            if files.base_modes[row]:
+                now[files.paths[row]] = None
+            else:
+                self._forget(files.paths[row])
+        for row in changed:
+            if row in gone:
+                continue
+            path = files.paths[row]
+            if not files.base_modes[row]:
+                # Not in HEAD's tree: read when somebody asks.
+                self._forget(path)
+                continue
+            entry = self.look(path)
+            if entry != files.base(row):
+                now[path] = entry
+        old = self._differing_in(rows)
+        for path in old.keys() | now.keys():
+            if path not in now:
+                del self.differing[path]
+            elif path in old and old[path] == now[path]:
+                continue
+            else:
+                self.differing[path] = now[path]
+            self.touched.add(path)
+
+    def _forget(self, path: bytes) -> None:
+        self.cache.files.forget(path)
+        self.touched.add(path)
+
+    def _differing_in(self, rows: range) -> dict[bytes, FileEntry | None]:
+        paths = self.cache.files.paths
+        if len(rows) == len(paths):
+            return self.differing
+        if not rows:
+            return {}
+        low, high = paths[rows[0]], paths[rows[-1]]
+        return {p: e for p, e in self.differing.items() if low <= p <= high}
+
+    def _refresh_path(self, path: bytes) -> None:
+        shown = True
+        for parent in iter_parents(path):
+            if not self._is_real_folder(parent):
+                self._refresh_entry(parent, shown=shown)
+                return
+            if shown and not self._folders.is_listed(parent):
+                if parent in self.cache.folders:
+                    shown = False
+                else:
+                    # A folder that nobody told of: it shows with all that is in it.
+                    self._refresh_entry(parent, shown=True)
+                    return
+        self._refresh_entry(path, shown=shown)
+
+    def _refresh_entry(self, path: bytes, *, shown: bool) -> None:
+        """Look at one path whose folders are real.
+
+        Args:
+            path: A file or folder, or what was one.
+            shown: Whether untracked files are shown there.
+        """
+        self.touched.add(path)
+        self._real.pop(path, None)
+        key = find_key(self.root, path)
+        if key is not None and is_folder_key(key):
+            self._folders.remove_file(path)
+            self._refresh_row(path, None)
+            self._refresh_folder(path, shown=shown)
+            return
+        if path in self.cache.folders:
+            self._folders.drop(path)
+        below = self.cache.files.below(path)
+        self._take_rows(below, [], set(below))
+        self._refresh_row(path, key)
+        if key is None or not tree_mode(key[0]) or self.find_base(path) is not None or not shown:
+            self._folders.remove_file(path)
+        else:
+            self._folders.add_file(path)
+        folder, _, name = path.rpartition(b"/")
+        if shown and name in IGNORE_FILES and self._folders.check_ignore_file(path):
+            self._folders.forget_below(folder)
+            self._list({folder})
+
+    def _list(self, folders: set[bytes]) -> None:
+        for gone in self._folders.list_folders(folders):
+            rows = self.cache.files.below(gone)
+            self._take_rows(rows, [], set(rows))
+
+    def _refresh_folder(self, path: bytes, *, shown: bool) -> None:
+        listed = shown and not self.rules.is_ignored(path, is_folder=True)
+        if listed:
+            self._refresh_below(path)
+            return
+        if self._folders.is_listed(path):
+            self._folders.ignore(path)
+        rows = self.cache.files.below(path)
+        self._take_rows(rows, list(rows), set())
+
+    def _refresh_row(self, path: bytes, key: StatKey | None) -> None:
+        base = self.find_base(path)
+        if base is not None:
+            self._set(path, base, self.look(path) if key is not None else None)
+        elif key is None or self.cache.files.content_of(path, key) is None:
+            self.cache.files.forget(path)
+
+    def _set(self, path: bytes, base: FileEntry, entry: FileEntry | None) -> None:
+        if entry == base:
+            self.differing.pop(path, None)
+        else:
+            self.differing[path] = entry
+        self.touched.add(path)
+
+    # -- one file ----------------------------------------------------------------------------
+
+    def look(self, path: bytes, *, read: bool = False) -> FileEntry | None:
+        """Look at one file now, and read it if it may have changed.
+
+        Args:
+            path: A repository path.
+            read: Also read a big file whose size says already that it is not what HEAD has.
+
+        Returns:
+            Mode and content; None when there is no file, or it lies behind a link.
+
+        Raises:
+            IoFailedError: It cannot be read.
+        """
+        if not all(self._is_real_folder(parent) for parent in iter_parents(path)):
+            return None
+        key = find_key(self.root, path)
+        mode = tree_mode(key[0]) if key is not None else 0
+        if key is None or not mode:
+            return None
+        files = self.cache.files
+        known = files.content_of(path, key)
+        if known is not None:
+            return known
+        if not read and key[2] > BIG_FILE and self._has_other_size(path, key[2]):
+            return mode, UNREAD
+        try:
+            content = read_content(self.root + b"/" + path)
+        except FileChangingError:
+            return mode, UNREAD
+        if content is None:
+            return None
+        self.files_read += 1
+        self.bytes_read += content.key[2]
+        if content.settled:
+            self.remember(path, content.key, content.raw)
+        else:
+            files.forget(path)
+        return content.mode, content.raw
+
+    def remember(self, path: bytes, key: StatKey, raw: RawId) -> None:
+        """Note the content of a file that was read with a settled stat key."""
+        self.cache.files.remember(path, key, raw)
+        self._folders.note_parents(path)
+
+    def _has_other_size(self, path: bytes, size: int) -> bool:
+        files = self.cache.files
+        row = files.find(path)
+        return (
+            row >= 0
+            and bool(files.base_modes[row] and files.modes[row])
+            and path not in files.differs
+            and files.sizes[row] != size
+        )
+
+    def _is_real_folder(self, folder: bytes) -> bool:
+        known = self._real.get(folder)
+        if known is None:
+            known = self._real[folder] = is_folder_key(find_key(self.root, folder))
+        return known
+
+    # -- HEAD --------------------------------------------------------------------------------
+
+    def move_to(self, tree: RawId) -> None:
+        """Compare with another tree from now on; what is known of the files stays known.
+
+        Raises:
+            ObjectNotFoundError: The tree is not whole.
+            CorruptObjectError: Likewise.
+        """
+        if tree == self.cache.tree:
+            return
+        self._real.clear()
+        changes = self.cache.move_to(self._store, tree)
+        left: list[bytes] = []
+        for path, old, new in changes:
+            self.touched.add(path)
+            if new is None:
+                left.append(path)
+                self.differing.pop(path, None)
+                continue
+            self._folders.remove_file(path)
+            if self._scanned:
+                entry = self.look(path) if old is None else self.differing.get(path, old)
+                if entry is not None and entry[1] == UNREAD:
+                    entry = self.look(path)
+                self._set(path, new, entry)
+        affected = self._folders.affected_by([path for path, *_ in changes], left)
+        if self._scanned:
+            self._list(affected)
+
+
+def _outside_repositories(path: bytes) -> bytes | None:
+    """Return the folder around ``.git`` or ``.muse`` for a path in it; None for our own."""
+    at = 0
+    for name in path.split(b"/"):
+        if is_reserved_name(name):
+            return path[: at - 1] if at else None
+        at += len(name) + 1
+    return path
