@@ -1,0 +1,125 @@
+"""What the interface changes: one object a request, which notes what to look at afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from muse.core.hunks import apply_hunks, reverse_hunks
+from muse.core.paths import show_path
+from muse.core.stage import FileEntry, TreeFiles, change_stage, read_stage
+from muse.core.types import MODE_FILE
+from muse_tui.backend.board import Board
+from muse_tui.backend.diffs import picked_text
+from muse_tui.backend.place import Place
+from muse_tui.model import DiffKey, Done, Part, Source
+from muse_tui.words import plural
+
+# Up to this many files are named one by one; more are staged by one look at everything.
+_FEW = 100
+
+
+class Changes:
+    """One change of the repository.
+
+    Args:
+        place: The repository of the state lane.
+        board: The lists of files.
+
+    Attributes:
+        touched: Paths to look at afterwards.
+        history_moved: The history is to be told again.
+        health_moved: The health is to be told again.
+    """
+
+    def __init__(self, place: Place, board: Board) -> None:
+        self._place = place
+        self._repo = place.repo
+        self._board = board
+        self.touched: set[bytes] = set()
+        self.history_moved = False
+        self.health_moved = False
+
+    # Staging ------------------------------------------------------------------------------------
+
+    def stage(self, paths: Iterable[bytes]) -> Done:
+        """Stage files as they are in the working tree now."""
+        wanted = list(paths)
+        self._add(wanted)
+        return Done(f"Staged {_name(wanted)}.", "unstages")
+
+    def unstage(self, paths: Iterable[bytes]) -> Done:
+        """Take files out of the stage; the working tree is not touched."""
+        wanted = list(paths)
+        self._reset(wanted)
+        return Done(f"Unstaged {_name(wanted)}.", "stages again")
+
+    def stage_all(self) -> Done:
+        """Stage everything that changed."""
+        paths = self._board.paths(Part.TREE)
+        self._add(paths if len(paths) <= _FEW else [b""])
+        self.touched.update(paths)
+        return Done(f"Staged {_name(paths)}.", "unstages")
+
+    def unstage_all(self) -> Done:
+        """Empty the stage."""
+        return self.unstage(self._board.paths(Part.STAGED))
+
+    def _add(self, paths: list[bytes]) -> None:
+        from muse.ops.add import add  # start-up time
+
+        # A repository inside of this one cannot be staged, and must not stop the others.
+        files = [path for path in paths if not path.endswith(b"/")]
+        if files:
+            add(self._repo, files)
+            self.touched.update(files)
+
+    def _reset(self, paths: list[bytes]) -> None:
+        from muse.ops.add import write_stage  # start-up time
+
+        with self._repo.transaction("reset", summary=f"unstage {_name(paths)}") as tx:
+            head = TreeFiles(self._repo.objects, self._repo.head_tree())
+            before = read_stage(self._place.root)
+            after = change_stage(before, {path: head.find(path) for path in paths}, head=head)
+            write_stage(self._repo, tx, before=before, after=after)
+        self.touched.update(paths)
+
+    def pick(self, key: DiffKey, token: str, lines: Mapping[int, set[int]]) -> Done:
+        """Stage some lines of a file, or unstage them.
+
+        Raises:
+            ConflictError: The file or the stage changed since the diff was shown.
+        """
+        from muse.ops.add import write_stage  # start-up time
+
+        old, new, text = picked_text(self._place, key, token)
+        selection = [(hunk, line) for hunk, chosen in lines.items() for line in chosen]
+        if key.source is Source.STAGED:
+            data = reverse_hunks(new.data, text, selection)
+            gone = not old.mode and data == old.data
+            mode, verb, undo = old.mode or new.mode, "Unstaged", "stages again"
+        else:
+            data = apply_hunks(old.data, text, selection)
+            gone = not new.mode and data == new.data
+            mode, verb, undo = new.mode or old.mode, "Staged", "unstages"
+        with self._repo.transaction(verb.lower()[:-1], summary=show_path(key.path)) as tx:
+            entry: FileEntry | None = None
+            if not gone:
+                entry = (mode or MODE_FILE, tx.write_object("blob", data))
+            head = TreeFiles(self._repo.objects, self._repo.head_tree())
+            before = read_stage(self._place.root)
+            after = change_stage(before, {key.path: entry}, head=head)
+            write_stage(self._repo, tx, before=before, after=after)
+        self.touched.add(key.path)
+        counted = sum(len(chosen) for chosen in lines.values())
+        return Done(f"{verb} {plural(counted, 'line')} of {show_path(key.path)}.", undo)
+
+    # Shelves --------------------------------------------------------------------------------------
+
+    @staticmethod
+    def read_shelves(place: Place) -> tuple[tuple[str, str, str], ...]:
+        """Return the shelves: key, name and age of each."""
+        return ()
+
+
+def _name(paths: list[bytes]) -> str:
+    return show_path(paths[0]) if len(paths) == 1 else plural(len(paths), "file")

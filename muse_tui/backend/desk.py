@@ -1,0 +1,380 @@
+"""What the engine's two lanes do: one place where requests meet the repository."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from muse.core.errors import MuseError, NotARepositoryError
+from muse_tui.backend import diffs, health, history
+from muse_tui.backend.board import Board
+from muse_tui.backend.changes import Changes
+from muse_tui.backend.counts import Counted, count_rows
+from muse_tui.backend.place import Place, as_failure, open_place
+from muse_tui.backend.sessions import LastEnd, Session
+from muse_tui.model import (
+    DiffDoc,
+    DiffKey,
+    Done,
+    HistoryView,
+    Live,
+    Opened,
+    StatusDelta,
+    WatchView,
+)
+from muse_tui.watcher import Hint, Watcher
+
+if TYPE_CHECKING:
+    from muse_tui.engine import Engine, Handler
+
+_CHUNK = 5_000
+_QUIET = frozenset({"sweep", "poll"})
+
+
+class Desk:
+    """State of an open repository, for both lanes.
+
+    Args:
+        engine: Sends answers and news.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._place: Place | None = None
+        self._reader: Place | None = None
+        self._board: Board | None = None
+        self._session: Session | None = None
+        self._last = LastEnd()
+        self._watcher: Watcher | None = None
+        self._watch = WatchView()
+        self._hints: list[Hint] = []
+        self._hint_lock = threading.Lock()
+        self._limit = 300
+        self._head_seen: object = None
+        self._closed = False
+
+    # Opening and closing ----------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the repository and tell everything about it; runs on the state lane."""
+        try:
+            place = open_place(self._engine.start_dir, do_sweep=True)
+        except NotARepositoryError as error:
+            self._engine.news(as_failure(error))
+            return
+        except MuseError as error:
+            self._engine.news(as_failure(error))
+            return
+        self._place = place
+        self._engine.news(self._opened(place))
+        self._tell_head()
+        self._begin_session(place)
+        self.ask_history()
+        try:
+            board = Board(place)
+            self._board = board
+            for delta in board.scan():
+                self._tell_status(delta)
+        except MuseError as error:
+            self._engine.news(as_failure(error))
+            self._set_watch(live=Live.STOPPED, reason=error.message)
+        else:
+            self._set_watch(live=Live.LIVE, as_of_s=time.time())
+            self._start_watcher(place)
+        self.ask_health()
+
+    def _opened(self, place: Place) -> Opened:
+        config = place.fresh_config()
+        keys = {name: config.get(f"ui.keys.{name}") for name in config.sections("ui.keys")}
+        return Opened(
+            os.fsencode(place.root),
+            config.get("ui.theme") or "",
+            tuple((name, value) for name, value in keys.items() if value),
+        )
+
+    def _begin_session(self, place: Place) -> None:
+        if place.repo.readonly:
+            return
+        session = Session(place.root, self._engine.pid)
+        with contextlib.suppress(OSError, MuseError):
+            # A full disk or a read-only folder is no reason not to show anything.
+            self._last = session.begin()
+            self._session = session
+
+    def _start_watcher(self, place: Place) -> None:
+        self._watcher = Watcher(os.fspath(place.root), self._on_hint, self._on_watch)
+        self._watcher.start()
+
+    def close(self, *, clean: bool) -> None:
+        """Note how the interface ended."""
+        self._closed = True
+        if self._watcher is not None:
+            self._watcher.stop()
+        if self._session is not None:
+            with contextlib.suppress(OSError, MuseError):
+                if clean:
+                    self._session.end()
+                else:
+                    self._session.died()
+        if self._board is not None:
+            self._board.close()
+
+    # Requests ---------------------------------------------------------------------------------
+
+    def state_handlers(self) -> dict[str, Handler]:
+        """Return what runs on the state lane: everything that writes."""
+        verbs = (
+            "stage", "unstage", "stage_all", "unstage_all", "pick", "discard", "discard_lines",
+            "discard_all", "ignore", "undo", "redo", "switch", "create_branch", "rename_branch",
+            "delete_branch", "add_remote", "shelve", "unshelve", "clean",
+        )  # fmt: skip
+        handlers: dict[str, Handler] = {verb: self._changing(verb) for verb in verbs}
+        handlers["init"] = self._init
+        handlers["reconcile"] = self._reconcile
+        handlers["job_ended"] = self._job_ended
+        handlers["set_theme"] = self._set_theme
+        return handlers
+
+    def read_handlers(self) -> dict[str, Handler]:
+        """Return what runs on the read lane: everything that only looks."""
+        return {
+            "diff": self._diff,
+            "history": self._history,
+            "more_history": self._more_history,
+            "health": self._health,
+            "commit_files": lambda oid: diffs.commit_files(self.reader, oid),
+            "messages": lambda: history.read_messages(self.reader),
+            "branches": lambda: history.read_branches(self.reader),
+            "is_merged": lambda name: history.is_merged(self.reader, name),
+            "remotes": self._remotes,
+            "shelves": lambda: Changes.read_shelves(self.reader),
+            "verify_one": self._verify_one,
+        }
+
+    @property
+    def place(self) -> Place:
+        """Return the repository of the state lane.
+
+        Raises:
+            NotARepositoryError: None is open.
+        """
+        if self._place is None:
+            raise NotARepositoryError(str(self._engine.start_dir))
+        return self._place
+
+    @property
+    def reader(self) -> Place:
+        """Return the repository of the read lane: another one, so that lanes share nothing."""
+        if self._reader is None:
+            self._reader = open_place(self.place.root, do_sweep=False)
+        return self._reader
+
+    def _changing(self, verb: str) -> Handler:
+        def handle(**args: object) -> object:
+            board = self._board
+            if board is None:
+                raise NotARepositoryError(str(self._engine.start_dir))
+            changes = Changes(self.place, board)
+            try:
+                return getattr(changes, verb)(**args)
+            finally:
+                # Also after an error: part of it may have happened.
+                self._tell_status(board.refresh(changes.touched))
+                self._tell_head()
+                if changes.history_moved:
+                    self.ask_history()
+                if changes.health_moved:
+                    self.ask_health()
+
+        return handle
+
+    def _init(self) -> None:
+        from muse.ops.init import init
+
+        init(Path(self._engine.start_dir))
+        self.open()
+
+    def _reconcile(self) -> Done:
+        started = time.monotonic()
+        self._refresh(Hint(reconcile="you asked", seen_s=started))
+        self.ask_health()
+        return Done(f"Looked at everything in {(time.monotonic() - started) * 1000:.0f} ms.")
+
+    def _job_ended(self, kind: str) -> None:
+        if self._board is None:
+            return
+        self._tell_head()
+        if kind in {"commit", "pull"}:
+            self._tell_status(self._board.refresh(None))
+        self.ask_history()
+        self.ask_health()
+
+    def _set_theme(self, name: str) -> None:
+        from muse.ops.settings import set_setting
+
+        if not self.place.repo.readonly:
+            set_setting(self.place.repo, "ui.theme", name)
+
+    # Reading ----------------------------------------------------------------------------------
+
+    def _diff(self, key: DiffKey, context: int) -> DiffDoc:
+        return diffs.read_diff(self.reader, key, context=context)
+
+    def ask_history(self) -> None:
+        """Have the read lane tell the history."""
+        self._engine.ask_read("history")
+
+    def ask_health(self) -> None:
+        """Have the read lane tell the health."""
+        self._engine.ask_read("health")
+
+    def _history(self) -> None:
+        self._engine.news(history.read_history(self.reader, limit=self._limit))
+
+    def _more_history(self) -> HistoryView:
+        self._limit += 2_000
+        view = history.read_history(self.reader, limit=self._limit)
+        self._engine.news(view)
+        return view
+
+    def _health(self) -> None:
+        reader = self.reader
+        reader.repo.sweep_report = self.place.repo.sweep_report
+        reader.repo.objects.refresh()
+        self._engine.news(health.read_facts(reader, last=self._last, watch=self._watch))
+
+    def _remotes(self) -> tuple[tuple[str, str], ...]:
+        from muse.ops.remote_config import forget_config, list_remotes
+
+        forget_config(self.reader.repo)
+        return tuple((remote.name, remote.shown_url) for remote in list_remotes(self.reader.repo))
+
+    def _verify_one(self, fact: str) -> Done:
+        from muse_tui.backend.checks import verify_fact
+
+        return verify_fact(self.reader, fact)
+
+    # News -------------------------------------------------------------------------------------
+
+    def _tell_status(self, delta: StatusDelta | None) -> None:
+        """Send a delta in pieces, so that no single one makes the screen wait."""
+        if delta is None:
+            return
+        tree, staged = delta.tree, delta.staged
+        while len(tree) > _CHUNK or len(staged) > _CHUNK:
+            self._engine.news(delta._replace(tree=tree[:_CHUNK], staged=staged[:_CHUNK], more=True))
+            tree, staged = tree[_CHUNK:], staged[_CHUNK:]
+            delta = StatusDelta(more=delta.more)
+        self._engine.news(delta._replace(tree=tree, staged=staged))
+        self._count_lines()
+
+    def _count_lines(self) -> None:
+        """Have the read lane count lines of rows that show no counts yet."""
+        board = self._board
+        if board is None:
+            return
+        wanted = board.uncounted()
+        if wanted:
+            self._engine.read.put(lambda: self._counted(wanted))
+
+    def _counted(self, wanted: list[tuple[DiffKey, int]]) -> None:
+        found = count_rows(self.reader, wanted)
+        self._engine.state.put(lambda: self._take_counts(found))
+
+    def _take_counts(self, found: list[Counted]) -> None:
+        if self._board is not None and not self._closed:
+            delta = self._board.take_counts(found)
+            if delta is not None:
+                self._engine.news(delta)
+            self._count_lines()
+
+    def _tell_head(self) -> None:
+        view = history.read_head(self.place, home=os.environ.get("HOME", ""))
+        if view != self._head_seen:
+            self._head_seen = view
+            self._engine.news(view)
+
+    def _set_watch(
+        self,
+        *,
+        live: Live,
+        reason: str = "",
+        latency_ms: float | None = None,
+        as_of_s: float | None = None,
+        reconciled: bool = False,
+    ) -> None:
+        now = self._watch
+        view = now._replace(
+            live=live,
+            reason=reason,
+            latency_ms=latency_ms if latency_ms is not None else now.latency_ms,
+            as_of_s=as_of_s if as_of_s is not None else now.as_of_s,
+            reconciles=now.reconciles + reconciled,
+        )
+        if view != now:
+            self._watch = view
+            self._engine.news(view)
+
+    # Hints from the watcher -------------------------------------------------------------------
+
+    def _on_watch(self, state: str, reason: str) -> None:
+        """Take a new state of the watcher; runs on its thread."""
+        live = {"live": Live.LIVE, "polling": Live.POLLING}.get(state, Live.STOPPED)
+        self._engine.state.put(lambda: self._set_watch(live=live, reason=reason))
+        if live is not Live.LIVE:
+            self.ask_health()
+
+    def _on_hint(self, hint: Hint) -> None:
+        """Take a hint; runs on the watcher's thread. Hints that wait are answered together."""
+        with self._hint_lock:
+            self._hints.append(hint)
+            if len(self._hints) > 1:
+                return
+        self._engine.state.put(self._take_hints)
+
+    def _take_hints(self) -> None:
+        with self._hint_lock:
+            hints, self._hints = self._hints, []
+        reasons = [hint.reconcile for hint in hints if hint.reconcile]
+        loud = [reason for reason in reasons if reason not in _QUIET]
+        merged = Hint(
+            frozenset().union(*(hint.paths for hint in hints)),
+            frozenset().union(*(hint.folders for hint in hints)),
+            frozenset().union(*(hint.meta for hint in hints)),
+            (loud or reasons or [""])[0],
+            min(hint.seen_s for hint in hints),
+        )
+        self._refresh(merged)
+
+    def _refresh(self, hint: Hint) -> None:
+        """Look where a hint says, and tell what changed; runs on the state lane."""
+        board = self._board
+        if board is None:
+            return
+        before = self._watch
+        loud = bool(hint.reconcile) and hint.reconcile not in _QUIET
+        if loud:
+            self._set_watch(live=Live.RECONCILING, reason=hint.reconcile)
+        try:
+            wanted = None if hint.reconcile or "head" in hint.meta else hint.paths | hint.folders
+            delta = board.refresh(wanted, stage=bool(hint.meta))
+        except MuseError as error:
+            self._set_watch(live=Live.STOPPED, reason=error.message)
+            self._engine.news(as_failure(error))
+            return
+        self._tell_status(delta)
+        if hint.meta & {"head", "refs", "config"}:
+            self._tell_head()
+            self.ask_history()
+        live = before.live if before.live is Live.POLLING else Live.LIVE
+        self._set_watch(
+            live=live,
+            reason=before.reason if live is Live.POLLING else "",
+            latency_ms=(time.monotonic() - hint.seen_s) * 1000 if not hint.reconcile else None,
+            as_of_s=time.time(),
+            reconciled=loud,
+        )

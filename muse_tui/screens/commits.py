@@ -1,0 +1,190 @@
+"""What keys do with commits and branches."""
+
+from __future__ import annotations
+
+from textual import work
+
+from muse_tui import drafts
+from muse_tui.model import BranchRow, Draft
+from muse_tui.screens.base import ActionBase
+from muse_tui.screens.branches import BranchAnswer, BranchScreen
+from muse_tui.screens.commit_box import CommitAnswer, CommitScreen
+from muse_tui.screens.menu import AskScreen, Choice, MenuScreen
+from muse_tui.words import plural
+
+
+class CommitActions(ActionBase):
+    """Actions that make commits and move between branches."""
+
+    @work(group="boxes", exit_on_error=False)
+    async def action_commit(self) -> None:
+        """Open the commit box; with nothing staged, offer to stage everything first."""
+        await self._commit(amend=False)
+
+    @work(group="boxes", exit_on_error=False)
+    async def action_amend(self) -> None:
+        """Open the commit box on the last commit."""
+        if not self.head.oid:
+            self.say("There is no commit to amend yet.", level="info")
+            return
+        await self._commit(amend=True)
+
+    async def _commit(self, *, amend: bool) -> None:
+        if self.refuse_while_busy() or self.refuse_readonly():
+            return
+        if not amend and not await self._something_staged():
+            return
+        messages = await self.ask("messages", tuple) or ()
+        draft = drafts.read_draft(self.root)
+        if draft.amend != amend:
+            draft = Draft(str(messages[0]) if amend and messages else "", amend)
+        answer = await self.choose(
+            CommitScreen(draft, messages=messages, root=self.root, rows=self.staged.rows.every())
+        )
+        if isinstance(answer, CommitAnswer):
+            self.start_job(
+                "commit",
+                "amend" if amend else "",
+                message=answer.text,
+                amend=amend,
+            )
+
+    async def _something_staged(self) -> bool:
+        if self.staged.rows.total:
+            return True
+        if not self.tree_list.rows.total:
+            self.say("There is nothing to commit: no file has changed.", level="info")
+            return False
+        new = sum(row.mark == "?" for row in self.tree_list.rows.every())
+        changed = self.tree_list.rows.total - new
+        parts = [plural(n, noun) for n, noun in ((changed, "change"), (new, "new file")) if n]
+        names = ", ".join(row.shown for row in self.tree_list.rows.shown(0, 3))
+        more = self.tree_list.rows.total - 3
+        names += f" and {more} more" if more > 0 else ""
+        answer = await self.choose(
+            MenuScreen(
+                "Nothing is staged",
+                [Choice("a", f"stage all ({', '.join(parts)}) and commit", "all")],
+                note=names,
+            )
+        )
+        if answer != "all":
+            return False
+        return await self.ask("stage_all", object) is not None
+
+    @work(group="boxes", exit_on_error=False)
+    async def action_commit_editor(self) -> None:
+        """Write the message in the user's editor."""
+        if self.refuse_while_busy() or self.refuse_readonly():
+            return
+        if not await self._something_staged():
+            return
+        path = drafts.draft_path(self.root)
+        draft = drafts.read_draft(self.root)
+        drafts.save_draft(self.root, draft._replace(amend=False), durable=True)
+        if not self.open_editor(path):
+            return
+        text = drafts.read_draft(self.root).text
+        if text.strip():
+            self.start_job("commit", "", message=text, amend=False)
+        else:
+            self.say("The message is empty: nothing was committed.", level="info")
+
+    # Branches ---------------------------------------------------------------------------------
+
+    @work(group="boxes", exit_on_error=False)
+    async def action_branches(self) -> None:
+        """Show the branches, and do what is chosen there."""
+        rows = await self.ask("branches", tuple)
+        if rows is None:
+            return
+        answer = await self.choose(BranchScreen(rows))
+        if isinstance(answer, BranchAnswer):
+            await self._do_branch(answer)
+
+    async def _do_branch(self, answer: BranchAnswer) -> None:
+        row: BranchRow | None = answer.row
+        if answer.verb == "new":
+            await self._new_branch("")
+        elif row is None:
+            return
+        elif answer.verb == "switch":
+            self.request("switch", name=row.name, remote=row.remote)
+        elif answer.verb == "rename":
+            name = await self.choose(AskScreen(f"Rename {row.name}", value=row.name))
+            if name and name != row.name:
+                self.request("rename_branch", old=row.name, new=name)
+        elif answer.verb == "delete":
+            await self._delete_branch(row)
+
+    async def _delete_branch(self, row: BranchRow) -> None:
+        merged = await self.ask("is_merged", bool, name=row.name)
+        if merged is None:
+            return
+        if merged:
+            choices = [Choice("x", f"delete {row.name}", "yes", danger=True)]
+            note = "All its commits are in another branch. z brings it back."
+            if await self.choose(MenuScreen("Delete branch", choices, note=note, danger=True)):
+                self.request("delete_branch", name=row.name, force=False)
+            return
+        note = f"{row.name} has commits that no other branch holds. z brings it back."
+        word = await self.choose(AskScreen(f"Delete {row.name}", note=note, word=row.name))
+        if word == row.name:
+            self.request("delete_branch", name=row.name, force=True)
+
+    @work(group="boxes", exit_on_error=False)
+    async def action_branch_here(self) -> None:
+        """Create a branch at the commit under the cursor."""
+        commit = self.history.current
+        await self._new_branch(commit.oid if commit is not None else "")
+
+    async def _new_branch(self, at: str) -> None:
+        name = await self.choose(
+            AskScreen("New branch", note="It begins at the chosen commit and is checked out.")
+        )
+        if name:
+            self.request("create_branch", name=name, at=at)
+
+    # Shelve -----------------------------------------------------------------------------------
+
+    @work(group="boxes", exit_on_error=False)
+    async def action_shelve(self) -> None:
+        """Put the changes aside, or take them out again."""
+        shelves = await self.ask("shelves", tuple)
+        if shelves is None:
+            return
+        choices = []
+        total = self.tree_list.rows.total + self.staged.rows.total
+        if total:
+            choices.append(Choice("s", f"shelve all changes ({plural(total, 'file')})", "new"))
+        choices += [
+            Choice(str(number), f"take out: {name}", f"take {key}", note=when)
+            for number, (key, name, when) in enumerate(shelves[:9], 1)
+        ]
+        if not choices:
+            self.say("Nothing changed and nothing is shelved.", level="info")
+            return
+        answer = await self.choose(
+            MenuScreen("Shelve", choices, note="A shelf keeps changes without a commit.")
+        )
+        if answer == "new":
+            self.request("shelve")
+        elif answer:
+            self.request("unshelve", name=answer.removeprefix("take "))
+
+    # Filled in elsewhere ------------------------------------------------------------------------
+
+    def refuse_while_busy(self) -> bool:
+        """Say that a job is running, if one is."""
+        raise NotImplementedError
+
+    def refuse_readonly(self) -> bool:
+        """Say that nothing can be written, if so."""
+        if self.head.readonly or self.head.damage:
+            self.say(
+                "This repository is open for reading only.",
+                hint=self.head.damage or self.head.readonly,
+                level="warn",
+            )
+            return True
+        return False

@@ -1,0 +1,146 @@
+"""Colours: three themes, and the names that everything is drawn with.
+
+A colour means one thing everywhere. *Accent* is where you are (the focused pane, the cursor) and
+nothing else; green is what is stored or staged, red what is removed or damaged, amber what waits
+for you, blue a name (branch, tag, commit). Each of them comes with a letter or a sign, so that
+nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.theme import Theme
+
+# name of the paint → CSS declarations; `$p-…` come from the theme's variables
+PAINTS: Final[dict[str, str]] = {
+    "text": "color: $p-text;",
+    "strong": "color: $p-strong; text-style: bold;",
+    "dim": "color: $p-dim;",
+    "faint": "color: $p-faint;",
+    "accent": "color: $p-accent;",
+    "accent-strong": "color: $p-accent; text-style: bold;",
+    "line": "color: $p-line;",
+    "good": "color: $p-good;",
+    "bad": "color: $p-bad;",
+    "warn": "color: $p-warn;",
+    "name": "color: $p-name;",
+    "tag": "color: $p-tag;",
+    "hit": "color: $p-warn; text-style: bold underline;",
+    "cursor": "background: $p-cursor;",
+    "cursor-blurred": "background: $p-cursor-blurred;",
+    "range": "background: $p-range;",
+    "bar": "background: $p-bar; color: $p-text;",
+    "key": "color: $p-accent; text-style: bold;",
+    "added": "background: $p-added;",
+    "removed": "background: $p-removed;",
+    "added-word": "background: $p-added-word; text-style: bold;",
+    "removed-word": "background: $p-removed-word; text-style: bold;",
+    "hunk": "color: $p-name; background: $p-bar;",
+    "syntax-keyword": "color: $p-syntax-keyword;",
+    "syntax-string": "color: $p-syntax-string;",
+    "syntax-comment": "color: $p-syntax-comment; text-style: italic;",
+    "syntax-number": "color: $p-syntax-number;",
+    "syntax-name": "color: $p-syntax-name;",
+    "syntax-type": "color: $p-syntax-type;",
+    "lane0": "color: $p-name;",
+    "lane1": "color: $p-good;",
+    "lane2": "color: $p-warn;",
+    "lane3": "color: $p-tag;",
+    "lane4": "color: $p-bad;",
+}
+
+
+def _variables(**colors: str) -> dict[str, str]:
+    return {f"p-{name.replace('_', '-')}": color for name, color in colors.items()}
+
+
+_DARK = _variables(
+    text="#c8cedb", strong="#eef1f7", dim="#8790a3", faint="#596176", line="#343b4d",
+    accent="#b9a1ff", good="#8fd6a0", bad="#f28b93", warn="#e8c07a", name="#86b7f5",
+    tag="#d79ae0", cursor="#2d2b47", cursor_blurred="#20242f", range="#332f52", bar="#181c26",
+    added="#15281f", removed="#2f1a20", added_word="#23573a", removed_word="#6b2a35",
+    syntax_keyword="#c79bf2", syntax_string="#a5cf8c", syntax_comment="#727b8f",
+    syntax_number="#e3a877", syntax_name="#86b7f5", syntax_type="#e6cb83",
+)  # fmt: skip
+
+_LIGHT = _variables(
+    text="#30343f", strong="#0f1218", dim="#666c7c", faint="#9298a6", line="#cfcbc0",
+    accent="#6a3fc4", good="#1f7a3a", bad="#b4232f", warn="#8a5a00", name="#1f5fb0",
+    tag="#8e35a0", cursor="#e6def8", cursor_blurred="#efece4", range="#d9cdf5", bar="#f1eee6",
+    added="#e3f4e4", removed="#fbe6e6", added_word="#aee0b6", removed_word="#f4b6b8",
+    syntax_keyword="#7a3fc0", syntax_string="#3b7a1f", syntax_comment="#8a8f9c",
+    syntax_number="#a8541a", syntax_name="#1f5fb0", syntax_type="#84620a",
+)  # fmt: skip
+
+_ANSI = _variables(
+    text="ansi_default", strong="ansi_default", dim="ansi_default", faint="ansi_bright_black",
+    line="ansi_bright_black", accent="ansi_magenta", good="ansi_green", bad="ansi_red",
+    warn="ansi_yellow", name="ansi_blue", tag="ansi_cyan", cursor="ansi_bright_black",
+    cursor_blurred="ansi_default", range="ansi_bright_black", bar="ansi_default",
+    added="ansi_default", removed="ansi_default", added_word="ansi_default",
+    removed_word="ansi_default", syntax_keyword="ansi_magenta", syntax_string="ansi_default",
+    syntax_comment="ansi_bright_black", syntax_number="ansi_default", syntax_name="ansi_blue",
+    syntax_type="ansi_yellow",
+)  # fmt: skip
+
+MUSE_DARK: Final = Theme(
+    name="muse-dark",
+    primary="#b9a1ff", secondary="#86b7f5", accent="#b9a1ff", warning="#e8c07a",
+    error="#f28b93", success="#8fd6a0", foreground="#c8cedb", background="#10131a",
+    surface="#10131a", panel="#181c26", dark=True,
+    variables={
+        **_DARK,
+        "scrollbar": "#343b4d", "scrollbar-hover": "#596176", "scrollbar-active": "#b9a1ff",
+        "scrollbar-background": "#10131a", "scrollbar-background-hover": "#10131a",
+        "scrollbar-background-active": "#10131a", "scrollbar-corner-color": "#10131a",
+        "input-selection-background": "#b9a1ff 35%",
+        "screen-selection-background": "#b9a1ff 35%",
+    },
+)  # fmt: skip
+
+MUSE_LIGHT: Final = Theme(
+    name="muse-light",
+    primary="#6a3fc4", secondary="#1f5fb0", accent="#6a3fc4", warning="#8a5a00",
+    error="#b4232f", success="#1f7a3a", foreground="#30343f", background="#fbfaf6",
+    surface="#fbfaf6", panel="#f1eee6", dark=False,
+    variables={
+        **_LIGHT,
+        "scrollbar": "#cfcbc0", "scrollbar-hover": "#9298a6", "scrollbar-active": "#6a3fc4",
+        "scrollbar-background": "#fbfaf6", "scrollbar-background-hover": "#fbfaf6",
+        "scrollbar-background-active": "#fbfaf6", "scrollbar-corner-color": "#fbfaf6",
+        "input-selection-background": "#6a3fc4 25%",
+        "screen-selection-background": "#6a3fc4 25%",
+    },
+)  # fmt: skip
+
+MUSE_ANSI: Final = Theme(
+    name="muse-ansi",
+    ansi=True,
+    primary="ansi_magenta", secondary="ansi_blue", accent="ansi_magenta",
+    warning="ansi_yellow", error="ansi_red", success="ansi_green",
+    foreground="ansi_default", background="ansi_default", surface="ansi_default",
+    panel="ansi_default", boost="ansi_default", dark=True,
+    variables={
+        **_ANSI,
+        "scrollbar": "ansi_bright_black", "scrollbar-hover": "ansi_bright_black",
+        "scrollbar-active": "ansi_magenta", "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+        "scrollbar-corner-color": "ansi_default",
+        "border-blurred": "ansi_bright_black", "block-cursor-foreground": "ansi_black",
+        "block-cursor-background": "ansi_white", "input-cursor-background": "ansi_white",
+        "input-cursor-foreground": "ansi_black",
+        "input-selection-background": "ansi_bright_black",
+        "input-selection-foreground": "ansi_white",
+        "screen-selection-background": "ansi_bright_black",
+        "screen-selection-foreground": "ansi_white",
+    },
+)  # fmt: skip
+
+THEMES: Final = (MUSE_DARK, MUSE_LIGHT, MUSE_ANSI)
+
+
+def paint_css() -> str:
+    """Return the style sheet that gives every paint its colours."""
+    return "\n".join(f".p--{name} {{ {body} }}" for name, body in PAINTS.items())
