@@ -69,7 +69,7 @@ def traffic(objects: int, size_bytes: int, present: int) -> str:
     """Return "125 objects, 14.2 KB", with what an earlier transfer had brought."""
     text = f"{plural(objects, 'object')}, {size(size_bytes)}"
     if present:
-        text += f"; {plural(present, 'object')} had arrived before"
+        text += f"; {present} more were there already" if present > 1 else "; 1 more was there already"
     return text
 
 

@@ -33,6 +33,22 @@ from muse.remotes.transfer import Transfer, bring_offered, check_listing
 
 
 @dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """What a fetch was asked to do besides.
+
+    Attributes:
+        prune: Drop refs here whose branch is gone there.
+        tags: Bring every tag, not only those on what was fetched.
+        into: Where branches go, ``refs/heads/`` for a bare clone; where the remote's are
+            remembered when empty.
+    """
+
+    prune: bool = False
+    tags: bool = False
+    into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FetchedRef:
     """One ref here, and what became of it.
 
@@ -102,8 +118,7 @@ def fetch(
     repo: Repository,
     *,
     remote: str | None = None,
-    prune: bool = False,
-    tags: bool = False,
+    options: FetchOptions | None = None,
     who: Signature | None = None,
     progress: TransferCallback | None = None,
 ) -> FetchResult:
@@ -112,8 +127,7 @@ def fetch(
     Args:
         repo: The repository.
         remote: The remote's name; the default one when None.
-        prune: Drop refs here whose branch is gone there.
-        tags: Bring every tag, not only those on what was fetched.
+        options: What else was asked for.
         who: Whose name the reflogs get.
         progress: Told of each step; raises to cancel.
 
@@ -129,7 +143,7 @@ def fetch(
     info = default_remote(repo, repo.head().branch) if remote is None else find_remote(repo, remote)
     other = connect(repo, info, who=who)
     try:
-        return fetch_from(repo, other, info, prune=prune, tags=tags, who=who, progress=progress)
+        return fetch_from(repo, other, info, options=options, who=who, progress=progress)
     finally:
         other.close()
 
@@ -139,35 +153,37 @@ def fetch_from(
     other: Remote,
     info: RemoteInfo,
     *,
-    prune: bool = False,
-    tags: bool = False,
+    options: FetchOptions | None = None,
     who: Signature | None = None,
     progress: TransferCallback | None = None,
 ) -> FetchResult:
     """Fetch from a remote that is open already; see `fetch`."""
+    options = options or FetchOptions()
+    into = options.into or info.tracking("")
     listing = check_listing(other.list_refs(), other.url)
     branches = [ref for ref in listing.refs if ref.name.startswith(HEADS)]
-    moved = [ref for ref in branches if repo.refs.read(info.tracking(ref.name)) != ref.oid]
+    places = {ref.name: into + ref.name.removeprefix(HEADS) for ref in branches}
+    moved = [ref for ref in branches if repo.refs.read(places[ref.name]) != ref.oid]
     gathered = _Gathered()
     followed, kept = _bring(
         repo, other, [ref for ref in listing.refs if ref.name.startswith(TAGS)],
-        moved=moved, all_tags=tags, gathered=gathered, progress=progress,
+        moved=moved, all_tags=options.tags, gathered=gathered, progress=progress,
     )  # fmt: skip
-    present = {info.tracking(ref.name) for ref in branches}
-    stale = [name for name, _ in repo.refs.iter(info.tracking("")) if name not in present]
-    wanted = [(info.tracking(ref.name), ref) for ref in moved]
+    present = set(places.values())
+    stale = [name for name, _ in repo.refs.iter(into) if name not in present]
+    wanted = [(places[ref.name], ref) for ref in moved]
     wanted += [(ref.name, ref) for ref in followed]
     if progress is not None and gathered.objects:
         progress(TransferProgress("check", 0, gathered.objects, gathered.size_bytes))
     changed = _move_refs(
-        repo, info, wanted, stale=stale if prune else [], fresh=gathered.kinds,
+        repo, info, wanted, stale=stale if options.prune else [], fresh=gathered.kinds,
         source=other.url, who=who,
     )  # fmt: skip
     return FetchResult(
         info.name,
         other.url,
         (*changed, *kept),
-        () if prune else tuple(stale),
+        () if options.prune else tuple(stale),
         listing.head,
         gathered.objects,
         gathered.size_bytes,

@@ -12,7 +12,7 @@ from muse.core.errors import BadTransferError, MuseError, RefNotFoundError, Remo
 from muse.core.refs import HEADS, TAGS
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, RawId, from_raw, to_raw
-from muse.ops.fetch import FetchResult, fetch, fetch_from
+from muse.ops.fetch import FetchOptions, FetchResult, fetch, fetch_from
 from muse.ops.push import push
 from muse.ops.remote_config import find_remote
 from muse.remotes.protocol import (
@@ -118,7 +118,7 @@ class TestBranches:
         fetch(here)
         set_ref(there, HEADS + "topic", None)
         assert fetch(here).stale == ("refs/remotes/origin/topic",)
-        result = fetch(here, prune=True)
+        result = fetch(here, options=FetchOptions(prune=True))
         assert states(result) == {"refs/remotes/origin/topic": "pruned"}
         assert here.refs.read("refs/remotes/origin/topic") is None
 
@@ -131,7 +131,7 @@ class TestBranches:
         with pytest.raises(MuseError) as caught:
             fetch(here)
         assert "--prune" in caught.value.hint
-        fetch(here, prune=True)
+        fetch(here, options=FetchOptions(prune=True))
         assert here.refs.read("refs/remotes/origin/topic/two") == there.refs.read(MAIN)
 
     def test_an_empty_remote(self, here: Repository, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ class TestTags:
             "light": oid,
             "alone": None,
         }
-        fetch(here, tags=True)
+        fetch(here, options=FetchOptions(tags=True))
         assert here.refs.read(TAGS + "alone") == alone
         assert reachable(here).keys() >= {to_raw(tag), to_raw(alone)}
 

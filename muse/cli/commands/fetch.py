@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Fetch, and say what came."""
     from muse.cli.transfer import TransferBars, fetch_data, fetch_lines, pusher
-    from muse.ops.fetch import fetch
+    from muse.ops.fetch import FetchOptions, fetch
     from muse.ops.remote_config import list_remotes
 
     repo = ctx.repo()
@@ -39,8 +39,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         fetch(
             repo,
             remote=name,
-            prune=args.prune,
-            tags=args.tags,
+            options=FetchOptions(prune=args.prune, tags=args.tags),
             who=pusher(ctx),
             progress=TransferBars(ctx),
         )
