@@ -282,6 +282,10 @@ class GitPipe:
             self._process.wait()
             if self._thread is not None:
                 self._thread.join()
+            elif self._process.stdin is not None:
+                # After the end of git: what is still in the buffer goes nowhere.
+                with contextlib.suppress(OSError):
+                    self._process.stdin.close()
             self.out.close()
             self._said.close()
 
