@@ -33,6 +33,9 @@ _PACKS: Final = "objects/pack"
 _ALWAYS_LISTED: Final = frozenset({"tmp", "cache"})
 _SHARD_NAMES: Final = tuple(f"{n:02x}" for n in range(256))
 
+_MANY: Final = 64
+_THREADS: Final = 8
+
 IN_USE: Final = "in use"
 WAITING: Final = "waiting"
 ORPHAN: Final = "orphan"
@@ -98,16 +101,20 @@ def sweep_folder(
         names = os.listdir(folder)
     except OSError:
         return []
-    findings = []
-    for name in names:
-        family = temps.family_of(name, families)
-        if family is None:
-            continue
-        path = f"{label}/{name}" if label else name
-        finding = _examine(os.path.join(folder, name), name, family, show_path(path), remove=remove)
-        if finding is not None:
-            findings.append(finding)
-    return findings
+    found = [(name, family) for name in names if (family := temps.family_of(name, families))]
+
+    def examine(item: tuple[str, temps.Family]) -> TempFinding | None:
+        name, family = item
+        shown = show_path(f"{label}/{name}" if label else name)
+        return _examine(os.path.join(folder, name), name, family, shown, remove=remove)
+
+    if len(found) < _MANY:
+        return [finding for item in found if (finding := examine(item)) is not None]
+    # Freeing a file that is still being written back waits for the disk: many wait together.
+    from concurrent.futures import ThreadPoolExecutor  # start-up time: hardly ever needed
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [finding for finding in pool.map(examine, found) if finding is not None]
 
 
 def _examine(
