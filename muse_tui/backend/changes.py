@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 
 from muse.core.hunks import apply_hunks, reverse_hunks
-from muse.core.paths import show_path
+from muse.core.io import read_bytes, write_bytes_atomic
+from muse.core.paths import show_path, show_text
+from muse.core.repo import sweep_and_record
 from muse.core.stage import FileEntry, TreeFiles, change_stage, read_stage
 from muse.core.types import MODE_FILE
 from muse_tui.backend.board import Board
@@ -74,13 +77,9 @@ class Changes:
             self.touched.update(files)
 
     def _reset(self, paths: list[bytes]) -> None:
-        from muse.ops.add import write_stage  # start-up time
+        from muse.ops.reset import reset  # start-up time
 
-        with self._repo.transaction("reset", summary=f"unstage {_name(paths)}") as tx:
-            head = TreeFiles(self._repo.objects, self._repo.head_tree())
-            before = read_stage(self._place.root)
-            after = change_stage(before, {path: head.find(path) for path in paths}, head=head)
-            write_stage(self._repo, tx, before=before, after=after)
+        reset(self._repo, paths)
         self.touched.update(paths)
 
     def pick(self, key: DiffKey, token: str, lines: Mapping[int, set[int]]) -> Done:
@@ -112,6 +111,41 @@ class Changes:
         self.touched.add(key.path)
         counted = sum(len(chosen) for chosen in lines.values())
         return Done(f"{verb} {plural(counted, 'line')} of {show_path(key.path)}.", undo)
+
+    # Around the files -----------------------------------------------------------------------------
+
+    def ignore(self, pattern: str) -> Done:
+        """Add a pattern to ``.museignore``."""
+        path = self._place.root / ".museignore"
+        data = read_bytes(path, doing="read the ignore file") or b""
+        line = os.fsencode(pattern)
+        if line in data.splitlines():
+            return Done(f"{show_text(pattern)} is ignored already.")
+        if data and not data.endswith(b"\n"):
+            data += b"\n"
+        write_bytes_atomic(path, data + line + b"\n", durable=True)
+        self.touched.update({b".museignore", b""})
+        return Done(f"Ignoring {show_text(pattern)}.")
+
+    def add_remote(self, name: str, url: str) -> Done:
+        """Add a remote."""
+        from muse.ops.remote import add_remote  # start-up time
+        from muse.ops.remote_config import address_from
+
+        address = address_from(url, cwd=self._place.root, root=self._place.root)
+        add_remote(self._repo, name, address)
+        return Done(f"Added the remote {name}.")
+
+    def clean(self) -> Done:
+        """Remove the temps whose writer is gone, and say what was found."""
+        report = sweep_and_record(self._place.root, command="muse-tui, on request")
+        self._repo.sweep_report = report
+        self.health_moved = True
+        left = sum(finding.state != "removed" for finding in report.findings)
+        stay = f" {plural(left, 'temp')} stay: enter tells why." if left else ""
+        if not report.removed:
+            return Done(f"There was nothing to remove.{stay}")
+        return Done(f"Removed {plural(report.removed, 'temp')}.{stay}")
 
     # Shelves --------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from muse.core.paths import show_text
 from muse_tui.backend.place import Place
 from muse_tui.model import Done
+from muse_tui.words import plural
 
 
 def verify_fact(place: Place, fact: str) -> Done:
@@ -13,4 +15,8 @@ def verify_fact(place: Place, fact: str) -> Done:
     kind, _, name = fact.partition(":")
     text = name if kind == "ref" else "HEAD"
     report = verify_revision(place.repo, text)
-    return Done(str(report))
+    if report.is_whole:
+        checked = plural(report.objects, "object")
+        return Done(f"{show_text(text)} is whole: {checked} read and checked.")
+    first = report.findings[0]
+    return Done(f"{first.message} {first.way_out}", warning=True)

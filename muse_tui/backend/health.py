@@ -18,6 +18,7 @@ from muse_tui.words import ago, count, plural, size
 
 _RANK = {"ok": 0, "info": 0, "warn": 1, "bad": 2}
 _LOW_DISK = 500_000_000
+_SHOWN_FINDINGS = 50
 _STORAGE, _TEMPS, _CRASH, _SYSTEM = "Storage", "Temps", "Since the last start", "System"
 
 
@@ -90,6 +91,8 @@ def _storage(report: HealthReport, jobs: list[JobView]) -> Iterator[Fact]:
     if verified:
         detail += f"\n{verified.message}"
     yield Fact("objects", "ok", plural(total, "object"), value, detail, _STORAGE)
+    if verified:
+        yield from _findings(verified)
     failed = next((j for j in jobs if j.kind == "verify"), None)
     if failed is not None and failed.state == "failed":
         yield Fact("verify", "bad", failed.message, clock(failed.ended_s), failed.hint, _STORAGE)
@@ -112,6 +115,17 @@ def _storage(report: HealthReport, jobs: list[JobView]) -> Iterator[Fact]:
             "They are durable, and read through; the next write settles them.",
             _STORAGE,
         )
+
+
+def _findings(verified: JobView) -> Iterator[Fact]:
+    """Yield what the last verification found, each with what it touches and the way out."""
+    found = json.loads(dict(verified.data).get("findings", "[]"))
+    for number, finding in enumerate(found[:_SHOWN_FINDINGS]):
+        level = "bad" if finding["severity"] == "damage" else "info"
+        touches = finding["touches"] or "Nothing that a branch or tag needs."
+        detail = f"{finding['file']}\n\nTouches:\n{touches}\n\nThe way out:\n{finding['way_out']}"
+        when = clock(verified.ended_s)
+        yield Fact(f"finding:{number}", level, finding["message"], when, detail, _STORAGE)
 
 
 def _crash(place: Place, last: LastEnd, jobs: list[JobView]) -> Iterator[Fact]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from muse.core.paths import show_text
+from muse.core.findings import Finding
+from muse.core.paths import show_path, show_text
 from muse.remotes.protocol import TransferProgress
 from muse_tui.backend.place import Place, open_place
 from muse_tui.words import count, plural, size
 
 # What came out in one sentence, what to do next, and facts by name.
 Outcome = tuple[str, str, dict[str, str]]
+
+# More findings than this are counted, not told one by one.
+_FINDINGS = 200
 
 
 class Tell(Protocol):
@@ -121,8 +126,39 @@ def _pull(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
     return str(result), "", {}
 
 
-def _verify(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
+def _verify(place: Place, _args: Mapping[str, object], tell: Tell) -> Outcome:
     from muse.ops.verify import verify
 
-    result = verify(place.repo, progress=lambda done, total: tell(done, total))
-    return str(result), "", {}
+    report = verify(place.repo, progress=tell)
+    damage = [finding for finding in report.findings if finding.severity == "damage"]
+    facts = {
+        "objects": str(report.objects),
+        "unreachable": str(report.unreachable),
+        "findings": json.dumps([_finding(finding) for finding in report.findings[:_FINDINGS]]),
+    }
+    checked = f"{plural(report.objects, 'object')} read and checked ({size(report.bytes_read)})"
+    if damage:
+        return f"{plural(len(damage), 'damage')} found; {checked}.", "4 tells which", facts
+    return f"All is whole: {checked}.", "", facts
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    touches = [
+        " ".join(
+            part
+            for part in (
+                touch.label,
+                (touch.commit or "").removeprefix("sha256:")[:10],
+                show_path(touch.path) if touch.path else "",
+            )
+            if part
+        )
+        for touch in finding.touches
+    ]
+    return {
+        "severity": finding.severity,
+        "message": show_text(finding.message),
+        "way_out": show_text(finding.way_out),
+        "file": show_text(finding.file or ""),
+        "touches": "\n".join(show_text(touch) for touch in touches),
+    }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from textual import work
 from textual.screen import ModalScreen, Screen
+from textual.worker import Worker, WorkerState
 
 from muse_tui.link import EngineError, EngineLink, SupersededError
 from muse_tui.model import (
@@ -180,6 +181,12 @@ class ActionBase(Screen[None]):
                 markup=False,
             )
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Show what a worker died of; the interface goes on."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            self.show_problem(error)
+
     def refresh_footer(self) -> None:
         """Show the hints of the pane that has the focus, in the words that fit now."""
         pane = self.focused_list()
@@ -213,6 +220,22 @@ class ActionBase(Screen[None]):
 
     def show_pane(self, pane: str) -> None:
         """Give a pane the focus."""
+        raise NotImplementedError
+
+    def refuse_busy(self) -> bool:
+        """Say that a job is running, if one is."""
+        raise NotImplementedError
+
+    def open_other(self, row: object) -> None:
+        """Open a row of another pane than files and commits."""
+        raise NotImplementedError
+
+    def close_commit(self) -> bool:
+        """Go back from the files of a commit; tell whether they were shown."""
+        raise NotImplementedError
+
+    def health_report(self) -> str:
+        """Return the health report as text."""
         raise NotImplementedError
 
     def open_editor(self, path: Path, *, line: int = 1) -> bool:

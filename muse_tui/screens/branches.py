@@ -56,7 +56,6 @@ class BranchList(VirtualList[BranchRow, str]):
 class BranchScreen(ModalScreen[BranchAnswer | None]):
     """Choose a branch, or make one."""
 
-    DEFAULT_CSS = "BranchScreen .box { width: 90; height: 20; padding: 0; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,b", "dismiss", show=False),
         Binding("space", "answer('switch')", show=False),

@@ -73,12 +73,11 @@ class CommitScreen(ModalScreen[CommitAnswer | None]):
     """
 
     DEFAULT_CSS = """
-    CommitScreen .box { width: 100; height: 22; }
     CommitScreen TextArea { border: none; padding: 0; width: 1fr; height: 1fr; }
     CommitScreen TextArea:focus { border: none; }
     CommitScreen #message { width: 1fr; }
     CommitScreen #will { width: 34; border-left: solid $p-line; }
-    .-narrow CommitScreen #will, CommitScreen.-narrow #will { display: none; }
+    CommitScreen.-narrow #will { display: none; }
     """
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-narrow"),

@@ -30,7 +30,7 @@ class CommitActions(ActionBase):
         await self._commit(amend=True)
 
     async def _commit(self, *, amend: bool) -> None:
-        if self.refuse_while_busy() or self.refuse_readonly():
+        if self.refuse_busy() or self.refuse_readonly():
             return
         if not amend and not await self._something_staged():
             return
@@ -75,7 +75,7 @@ class CommitActions(ActionBase):
     @work(group="boxes", exit_on_error=False)
     async def action_commit_editor(self) -> None:
         """Write the message in the user's editor."""
-        if self.refuse_while_busy() or self.refuse_readonly():
+        if self.refuse_busy() or self.refuse_readonly():
             return
         if not await self._something_staged():
             return
@@ -171,12 +171,6 @@ class CommitActions(ActionBase):
             self.request("shelve")
         elif answer:
             self.request("unshelve", name=answer.removeprefix("take "))
-
-    # Filled in elsewhere ------------------------------------------------------------------------
-
-    def refuse_while_busy(self) -> bool:
-        """Say that a job is running, if one is."""
-        raise NotImplementedError
 
     def refuse_readonly(self) -> bool:
         """Say that nothing can be written, if so."""

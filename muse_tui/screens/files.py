@@ -166,10 +166,6 @@ class FileActions(ActionBase):
         else:
             self.open_other(event.row)
 
-    def open_other(self, row: object) -> None:
-        """Open a row of another pane."""
-        raise NotImplementedError
-
     @work(group="boxes", exit_on_error=False)
     async def open_commit(self, row: CommitRow) -> None:
         """Show the files of a commit in the pane of the history."""

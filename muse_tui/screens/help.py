@@ -47,7 +47,6 @@ class KeyList(VirtualList[Key, str]):
 class HelpScreen(ModalScreen[str | None]):
     """The keys of a pane and those that work everywhere."""
 
-    DEFAULT_CSS = "HelpScreen .box { width: 96; height: 85%; padding: 0; }"
     TITLE_TEXT: ClassVar[str] = "Keys"
     HEADINGS: ClassVar[bool] = True
     BINDINGS: ClassVar[list[BindingType]] = [

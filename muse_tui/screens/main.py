@@ -119,7 +119,11 @@ class MainScreen(
     @on(messages.HistoryChanged)
     def _show_history(self, event: messages.HistoryChanged) -> None:
         self.history_view = event.history
+        # At the top of a list that nobody reads, the newest commit is what one looks for.
+        follow = self.history.cursor == 0 and not self.history.has_focus
         self.history.replace(event.history.rows)
+        if follow:
+            self.history.move_to(0)
         self.refresh_faces()
 
     @on(messages.HealthChanged)

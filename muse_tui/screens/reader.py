@@ -39,9 +39,6 @@ class TextList(VirtualList[Line, int]):
 class ReaderScreen(ModalScreen[None]):
     """Text in a box; ``y`` copies all of it, ``e`` opens it in the editor."""
 
-    DEFAULT_CSS = """
-    ReaderScreen .box { width: 90%; height: 80%; padding: 0; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,at", "dismiss", show=False),
         Binding("y", "copy", show=False),

@@ -110,10 +110,6 @@ class RemoteActions(ActionBase):
             self.say(f"Still {_DOING.get(job.kind, job.kind)}.", hint="X cancels it", level="info")
         return job is not None
 
-    def refuse_while_busy(self) -> bool:
-        """Say that a job is running, if one is."""
-        return self.refuse_busy()
-
     def start_job(self, kind: str, label: str, **args: object) -> bool:
         """Start a job unless one is running."""
         if self.desk is None or self.refuse_busy():

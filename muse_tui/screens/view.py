@@ -99,10 +99,6 @@ class ViewActions(ActionBase):
         elif self.zoom:
             self.action_enlarge(-2)
 
-    def close_commit(self) -> bool:
-        """Go back from the files of a commit."""
-        raise NotImplementedError
-
     # The diff ---------------------------------------------------------------------------------
 
     def action_scroll_diff(self, rows: int) -> None:
@@ -197,10 +193,6 @@ class ViewActions(ActionBase):
         self.app.copy_to_clipboard(text)
         path = self.muse.save_copy(text)
         self.say(f"Copied {what}.", hint=f"also in {path}" if path else "", level="info")
-
-    def health_report(self) -> str:
-        """Return the health report as text."""
-        raise NotImplementedError
 
     # Interface --------------------------------------------------------------------------------
 

@@ -358,6 +358,10 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
             self.toggle_range()
         self.action_move(rows)
 
+    def action_range(self) -> None:
+        """Begin a range at the cursor, or end it."""
+        self.toggle_range()
+
     def action_open(self) -> None:
         """Open the row under the cursor."""
         if self.current is not None:
