@@ -9,12 +9,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from muse.core.errors import CorruptObjectError, ObjectNotFoundError
 from muse.core.object_store import ObjectStore
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId
 from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord
+
+if TYPE_CHECKING:
+    from muse.core.pack import Pack
 
 
 def iter_records(store: ObjectStore, ids: Iterable[RawId]) -> Iterator[ObjectRecord]:
@@ -24,17 +28,33 @@ def iter_records(store: ObjectStore, ids: Iterable[RawId]) -> Iterator[ObjectRec
         ObjectNotFoundError: One is not stored.
         CorruptObjectError: One is damaged; for one that is sent in chunks, while they are read.
     """
+    packs = store.packs()
     for raw in ids:
-        yield read_record(store, raw)
+        packed = None
+        # Damage in one pack is no obstacle: the store looks for another copy.
+        with contextlib.suppress(CorruptObjectError):
+            packed = _read_packed(packs, raw)
+        yield packed or _read_any(store, raw)
 
 
-def read_record(store: ObjectStore, raw: RawId) -> ObjectRecord:
-    """Return one object's record; see `iter_records`."""
-    # Damage in one pack is no obstacle: the store looks for another copy.
-    with contextlib.suppress(CorruptObjectError):
-        packed = _read_packed(store, raw)
-        if packed is not None:
-            return packed
+def _read_packed(packs: list[Pack], raw: RawId) -> ObjectRecord | None:
+    for position, pack in enumerate(packs):
+        head = pack.stat(raw)
+        if head is None:
+            continue
+        found = pack.read_stored(raw) if head[1] <= CHUNK_BYTES else None
+        if found is None:
+            return None
+        record, data = found
+        pack.unwrap(record, data)
+        if position:
+            # What was written together is asked for together: the next one is likely here, too.
+            packs.insert(0, packs.pop(position))
+        return ObjectRecord(raw, record.kind, record.size, data, compressed=record.compressed)
+    return None
+
+
+def _read_any(store: ObjectStore, raw: RawId) -> ObjectRecord:
     try:
         kind, size = store.stat(raw)
         if size > CHUNK_BYTES:
@@ -47,22 +67,6 @@ def read_record(store: ObjectStore, raw: RawId) -> ObjectRecord:
             raise
         kind, payload = "tree", b""
     return ObjectRecord(raw, kind, len(payload), payload)
-
-
-def _read_packed(store: ObjectStore, raw: RawId) -> ObjectRecord | None:
-    for pack in store.packs():
-        if pack.find(raw) is None:
-            continue
-        head = pack.stat(raw)
-        if head is None or head[1] > CHUNK_BYTES:
-            return None
-        found = pack.read_stored(raw)
-        if found is None:
-            return None
-        record, data = found
-        pack.unwrap(record, data)
-        return ObjectRecord(raw, record.kind, record.size, data, compressed=record.compressed)
-    return None
 
 
 def find_whole(store: ObjectStore, ids: Sequence[RawId]) -> set[RawId]:
