@@ -1,0 +1,382 @@
+"""Bring the working tree from one tree to another, and lose nothing that is stored nowhere.
+
+A checkout is planned whole before the first file is touched. The plan looks at every file that
+differs between the two trees and decides by content:
+
+    what the working tree has          what happens
+    what the new tree wants            nothing; it is adopted
+    what the old tree has              replaced or removed
+    nothing                            written
+    anything else                      the whole checkout is refused, naming it
+
+Changes to files that are the same in both trees are carried over untouched, staged ones too, as
+in git. Unlike git, an ignored file is not fair game: it is stored nowhere either.
+
+Removals come first, then writes, each file by its own temp and rename (`Placer`). After a kill
+(see `checkout_record`) a file may also be as in the tree that was being checked out.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from muse.core.errors import ConflictError, IoFailedError
+from muse.core.file_content import StatKey, read_content, stat_key, tree_mode
+from muse.core.object_store import ObjectStore
+from muse.core.paths import show_path
+from muse.core.placing import Placer
+from muse.core.stage import FileEntry, Stage, TreeFiles
+from muse.core.tree_diff import walk_trees
+from muse.core.types import Progress, RawId
+
+# What is known of a file with this stat key, without reading it; None when nothing is.
+Known = Callable[[bytes, StatKey], FileEntry | None]
+# Told of each file that is now as the tree wants it; the key is None when it is gone.
+Placed = Callable[[bytes, StatKey | None, RawId | None], None]
+
+_NAMED: Final = 5
+
+
+class Write(NamedTuple):
+    """A file to write.
+
+    Attributes:
+        path: Where.
+        mode: Its mode in the tree.
+        raw: Its blob.
+        over: The stat key of what it replaces; None when nothing may be there.
+    """
+
+    path: bytes
+    mode: int
+    raw: RawId
+    over: StatKey | None
+
+
+@dataclass(slots=True)
+class CheckoutPlan:
+    """What a checkout will do; nothing of it is done yet.
+
+    Attributes:
+        writes: Files to write, by path.
+        removals: (path, stat key) of files to remove.
+        adopted: (path, stat key, blob) of files that are already as wanted.
+        hollow: Folders that hold no files any more and stand where a file will be.
+        stage: The staged changes, as a delta against the new tree.
+        folders: Folders where a killed checkout may have left temps, or nothing else.
+    """
+
+    writes: list[Write] = field(default_factory=list)
+    removals: list[tuple[bytes, StatKey]] = field(default_factory=list)
+    adopted: list[tuple[bytes, StatKey, RawId]] = field(default_factory=list)
+    hollow: list[bytes] = field(default_factory=list)
+    stage: Stage = field(default_factory=Stage)
+    folders: set[bytes] = field(default_factory=set)
+
+    @property
+    def touches(self) -> int:
+        """How many files will be written or removed."""
+        return len(self.writes) + len(self.removals)
+
+
+class _Sides(NamedTuple):
+    """One path in the trees concerned; ``half`` is ``old`` when nothing was interrupted."""
+
+    old: FileEntry | None
+    new: FileEntry | None
+    half: FileEntry | None
+
+
+def plan_checkout(
+    root: Path,
+    store: ObjectStore,
+    old: RawId,
+    new: RawId,
+    *,
+    stage: Mapping[bytes, FileEntry | None],
+    known: Known,
+    half: RawId | None = None,
+) -> CheckoutPlan:
+    """Decide what to do, and refuse what would lose something.
+
+    Args:
+        root: The working tree.
+        store: Where the trees are.
+        old: The tree that the working tree was at: HEAD's.
+        new: The tree to bring it to.
+        stage: What is staged against ``old``.
+        known: What is known of files by their stat keys.
+        half: The tree that an interrupted checkout was bringing it to.
+
+    Raises:
+        ConflictError: It would overwrite or remove something that is stored nowhere.
+        IoFailedError: The working tree cannot be read.
+        CorruptObjectError: A tree is damaged.
+    """
+    return _Planner(root, store, known, TreeFiles(store, new)).plan(old, new, stage, half)
+
+
+def read_sides(
+    store: ObjectStore, old: RawId, new: RawId, half: RawId | None
+) -> dict[bytes, _Sides]:
+    """Return what each path that differs between the trees is in each of them."""
+    sides: dict[bytes, _Sides] = {}
+    for change in walk_trees(store, old, new):
+        before, entry = _side(change.old_mode, change.old), _side(change.new_mode, change.new)
+        sides[change.path] = _Sides(before, entry, entry if half == new else before)
+    if half is None or half == new:
+        return sides
+    for change in walk_trees(store, old, half):
+        before, entry = _side(change.old_mode, change.old), _side(change.new_mode, change.new)
+        side = sides.get(change.path) or _Sides(before, before, before)
+        sides[change.path] = side._replace(half=entry)
+    return sides
+
+
+def _side(mode: int, raw: RawId | None) -> FileEntry | None:
+    return None if raw is None else (mode, raw)
+
+
+class _Planner:
+    def __init__(self, root: Path, store: ObjectStore, known: Known, target: TreeFiles) -> None:
+        self._root = os.fsencode(root)
+        self._store = store
+        self._known = known
+        self._target = target
+        self._half: TreeFiles | None = None
+        self._plan = CheckoutPlan()
+        # Folder → True when it is one, False when it is missing, else what stands in its place.
+        self._folders: dict[bytes, bool | bytes] = {b"": True}
+        self._blocked: dict[bytes, bytes] = {}
+        self._occupied: list[bytes] = []
+        self._staged: list[bytes] = []
+        self._changed: list[bytes] = []
+        self._untracked: list[bytes] = []
+
+    def plan(
+        self,
+        old: RawId,
+        new: RawId,
+        stage: Mapping[bytes, FileEntry | None],
+        half: RawId | None,
+    ) -> CheckoutPlan:
+        plan = self._plan
+        plan.stage = Stage(stage)
+        self._half = None if half is None else TreeFiles(self._store, half)
+        sides = read_sides(self._store, old, new, half)
+        for path in sorted(sides):
+            side = sides[path]
+            if path in stage:
+                if stage[path] == side.new:
+                    # The new tree says what is staged; the file is the user's business.
+                    del plan.stage[path]
+                elif side.old != side.new:
+                    self._staged.append(path)
+                continue
+            self._decide(path, side)
+        self._check_blocked()
+        self._check_occupied()
+        self._check_stage(path for path, side in sides.items() if side.new)
+        if half is not None:
+            plan.folders = {path.rpartition(b"/")[0] for path in sides}
+        self._refuse()
+        return plan
+
+    # -- one file ----------------------------------------------------------------------------
+
+    def _decide(self, path: bytes, side: _Sides) -> None:
+        plan, wanted = self._plan, side.new
+        place = self._folder(path.rpartition(b"/")[0])
+        key = self._look(path) if place is True else None
+        if key is None:
+            if wanted is not None:
+                plan.writes.append(Write(path, *wanted, over=None))
+                if isinstance(place, bytes):
+                    self._blocked[path] = place
+            return
+        if stat.S_ISDIR(key[0]):
+            self._decide_folder(path, side)
+            return
+        content = self._content(path, key)
+        if content is not None and content == wanted:
+            plan.adopted.append((path, key, content[1]))
+        elif content is not None and content in {side.old, side.half}:
+            if wanted is None:
+                plan.removals.append((path, key))
+            else:
+                plan.writes.append(Write(path, *wanted, over=key))
+        elif side.old != wanted:
+            is_ours = side.old is not None or side.half is not None
+            (self._changed if is_ours else self._untracked).append(path)
+
+    def _decide_folder(self, path: bytes, side: _Sides) -> None:
+        """Decide about a file in whose place the working tree has a folder."""
+        from_half = self._half is not None and self._half.is_folder(path)
+        if side.new is None:
+            is_wanted = from_half or self._target.is_folder(path)
+            if side.old is not None and not is_wanted:
+                self._changed.append(path)
+        elif from_half or side.old != side.new:
+            self._plan.writes.append(Write(path, *side.new, over=None))
+            self._occupied.append(path)
+
+    def _look(self, path: bytes) -> StatKey | None:
+        full = self._root + b"/" + path
+        try:
+            return stat_key(os.lstat(full))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise IoFailedError("look at", path=show_path(full), error=error) from error
+
+    def _folder(self, folder: bytes) -> bool | bytes:
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folder(folder.rpartition(b"/")[0])
+            if known is True:
+                key = self._look(folder)
+                known = False if key is None else stat.S_ISDIR(key[0]) or folder
+            self._folders[folder] = known
+        return known
+
+    def _content(self, path: bytes, key: StatKey) -> FileEntry | None:
+        if not tree_mode(key[0]):
+            return None
+        entry = self._known(path, key)
+        if entry is not None:
+            return entry
+        found = read_content(self._root + b"/" + path)
+        return None if found is None else (found.mode, found.raw)
+
+    # -- what stands in the way ----------------------------------------------------------------
+
+    def _check_blocked(self) -> None:
+        """A file or link where a folder must be is in the way, unless it is removed first."""
+        removed = {path for path, _ in self._plan.removals}
+        for blocker in sorted(set(self._blocked.values()) - removed):
+            self._untracked.append(blocker)
+
+    def _check_occupied(self) -> None:
+        """A folder where a file must be is in the way, unless all in it is removed first."""
+        if not self._occupied:
+            return
+        removed = {path for path, _ in self._plan.removals}
+        for folder in self._occupied:
+            inside = [path for path in self._iter_files(folder) if path not in removed]
+            self._untracked += inside[:_NAMED]
+        self._plan.hollow = self._occupied
+
+    def _iter_files(self, folder: bytes) -> Iterator[bytes]:
+        full = self._root + b"/" + folder
+        try:
+            with os.scandir(full) as entries:
+                for entry in entries:
+                    path = folder + b"/" + entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        yield from self._iter_files(path)
+                    else:
+                        yield path
+        except OSError as error:
+            raise IoFailedError("list the folder", path=show_path(full), error=error) from error
+
+    def _check_stage(self, wanted: Iterator[bytes]) -> None:
+        """A staged file cannot be carried over into the place of a folder, nor the reverse."""
+        staged = {path for path, entry in self._plan.stage.items() if entry is not None}
+        if not staged:
+            return
+        above = {parent for path in staged for parent in _parents(path)}
+        for path in wanted:
+            if path in above:
+                self._staged += [p for p in staged if p.startswith(path + b"/")]
+            self._staged += [parent for parent in _parents(path) if parent in staged]
+
+    def _refuse(self) -> None:
+        problems = [
+            (self._staged, "staged change", "commit it, or take it back with 'muse reset'"),
+            (self._changed, "change", "commit it, or discard it with 'muse restore <path>'"),
+            (self._untracked, "untracked file", "move it away, or add and commit it"),
+        ]
+        found = [(paths, what, way) for paths, what, way in problems if paths]
+        if not found:
+            return
+        parts = [f"{_count(paths, what)}: {_names(paths)}" for paths, what, _ in found]
+        ways = "; ".join(way for _, _, way in found)
+        raise ConflictError(
+            f"This would overwrite {', and '.join(parts)}.",
+            paths=tuple(dict.fromkeys(path for paths, _, _ in found for path in sorted(paths))),
+            hint=f"Nothing was touched. For each of them: {ways}.",
+        )
+
+
+def _parents(path: bytes) -> Iterator[bytes]:
+    at = path.find(b"/")
+    while at > 0:
+        yield path[:at]
+        at = path.find(b"/", at + 1)
+
+
+def _count(paths: list[bytes], what: str) -> str:
+    count = len(set(paths))
+    return f"{count} {what}{'s' * (count > 1)}"
+
+
+def _names(paths: list[bytes]) -> str:
+    names = sorted(set(paths))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(show_path(name) for name in names[:_NAMED]) + more
+
+
+def apply_checkout(
+    root: Path,
+    store: ObjectStore,
+    plan: CheckoutPlan,
+    *,
+    placed: Placed,
+    sync: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Do what was planned.
+
+    Args:
+        root: The working tree.
+        store: Where content comes from.
+        plan: From `plan_checkout`, a moment ago.
+        placed: Told of each file that is now as wanted.
+        sync: Make each file durable by itself; for few files.
+        progress: Called with (files done, files in all).
+
+    Raises:
+        ConflictError: Somebody changed a file since the plan; it was left as it is.
+        IoFailedError: The system refused; what was done so far stays.
+
+    Durability:
+        Killed at any point: each file is as it was or as it will be, whole.
+    """
+    total, done = plan.touches, 0
+    with Placer(root, store, sync=sync) as placer:
+        for folder in plan.folders:
+            placer.remove_own_temps(folder)
+        for path, key in plan.removals:
+            placer.remove(path, over=key)
+            placed(path, None, None)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        emptied = {path.rpartition(b"/")[0] for path, _ in plan.removals}
+        for folder in sorted(emptied | plan.folders, reverse=True):
+            placer.remove_empty_folders(folder)
+        for folder in plan.hollow:
+            placer.remove_hollow_folder(folder)
+        for path, key, raw in plan.adopted:
+            placed(path, key, raw)
+        for path, mode, raw, over in plan.writes:
+            placed(path, placer.write(path, mode, raw, over=over), raw)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        placer.sync_folders()
