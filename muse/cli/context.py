@@ -77,6 +77,7 @@ class Context:
         self._repo: Repository | None = None
         self._bars: list[ProgressBar] = []
         self._warned: set[str] = set()
+        self.notes: list[str] = []
 
     @property
     def stdin(self) -> BinaryIO:
@@ -103,13 +104,15 @@ class Context:
             named = self.env.get("MUSE_REPO_ROOT")
             start = self.cwd / named if named else self.cwd
             user_config = user_config_path(self.env)
-            repo = open_repo(
-                start,
-                do_sweep=sweep,
-                command=self.command,
-                user_config=user_config,
-                trusted=_trusted_folders(user_config),
-            )
+            repo = open_repo(start, do_sweep=sweep, command=self.command, user_config=user_config)
+            if repo.readonly and (trusted := _trusted_folders(user_config)):
+                repo = open_repo(
+                    start,
+                    do_sweep=sweep,
+                    command=self.command,
+                    user_config=user_config,
+                    trusted=trusted,
+                )
             if named and not os.path.samefile(repo.root, start):
                 # Named, so it must be that one and not one that happens to lie above.
                 raise NotARepositoryError(os.fspath(start))
@@ -158,13 +161,13 @@ class Context:
         """Return who writes the change: ``MUSE_AUTHOR_*``, then the settings, then a guess."""
         from muse.cli.identity import find_author  # start-up time: only writers need it
 
-        return find_author(self.env, self.config(), warn=self.warn)
+        return find_author(self.env, self.config(), warn=self.note)
 
     def committer(self) -> Signature:
         """Return who makes the commit: ``MUSE_COMMITTER_*``, then as `author`."""
         from muse.cli.identity import find_committer  # start-up time: only writers need it
 
-        return find_committer(self.env, self.config(), warn=self.warn)
+        return find_committer(self.env, self.config(), warn=self.note)
 
     def progress(self, label: str, unit: str = "objects") -> Progress:
         """Return a callback ``(done, total)`` that draws a bar on a terminal after a second.
@@ -196,6 +199,12 @@ class Context:
         self._warned.add(message)
         self.end_progress()
         write_message("warning", message, hint=hint)
+
+    def note(self, message: str, *, hint: str = "") -> None:
+        """Keep a warning until the command has succeeded: it is of no use beside an error."""
+        text = f"warning: {message}" + (f"\nhint: {hint}" if hint else "")
+        if text not in self.notes:
+            self.notes.append(text)
 
     def edit(self, text: str, *, name: str) -> str:
         """Let the user edit a text in their editor, and return it.

@@ -91,9 +91,14 @@ def edit_draft(root: Path, text: str, *, name: str, editor: Sequence[str]) -> st
     except OSError as error:
         raise IoFailedError("start the editor", path=editor[0], error=error) from error
     if code != 0:
+        kept = read_draft(root, name) != text or bool(left)
+        if not kept:
+            remove_draft(root, name)
         raise MuseError(
             f"The editor '{editor[0]}' failed with exit code {code}.",
-            hint=f"Your text is kept in {path}; use it with -F, or run the command again.",
+            hint=f"Your text is kept in {path}; run the command again to go on with it."
+            if kept
+            else "Set EDITOR to one that works, or use -m <message>.",
         )
     return read_draft(root, name)
 

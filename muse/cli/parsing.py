@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -12,6 +14,9 @@ from muse.core.errors import UsageError
 
 if TYPE_CHECKING:  # start-up time
     from muse.cli.registry import Command
+
+# Our texts are English: without this, argparse loads the locale to find no translation.
+argparse._ = str  # type: ignore[attr-defined]  # start-up time
 
 # Recognised anywhere before "--", whatever the verb.
 SWITCHES: Final = ("--json", "--no-pager", "--no-color", "--color")
@@ -151,11 +156,33 @@ def _resolve_code(found: Invocation) -> str:
     return word
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal.
+
+    Args:
+        prog: The command's name.
+    """
+
+    def __init__(self, prog: str) -> None:
+        # argparse would import shutil, and with it every compressor, to find the width.
+        super().__init__(prog, width=min(100, _terminal_columns() - 2))
+
+
+def _terminal_columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 20:
+        return int(columns)
+    try:
+        return max(40, os.get_terminal_size(sys.stdout.fileno()).columns)
+    except (OSError, ValueError, AttributeError):
+        return 100
+
+
 class MuseParser(argparse.ArgumentParser):
     """A parser that raises instead of printing and exiting."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("formatter_class", _Formatter)
         # Abbreviations would make tomorrow's option break today's script.
         kwargs["allow_abbrev"] = False
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as given
@@ -174,6 +201,22 @@ class MuseParser(argparse.ArgumentParser):
             f"{self.prog}: {message}.",
             hint=f"{near} '{self.prog} --help' shows what it takes.".strip(),
         )
+
+    def parse_mixed(self, words: list[str]) -> argparse.Namespace:
+        """Parse options and positional arguments in any order.
+
+        Raises:
+            UsageError: The words are wrong.
+        """
+        # argparse's way to mix them is slow: most command lines do not need it.
+        try:
+            args, left = self.parse_known_args(words)
+        except UsageError:
+            left = words
+        else:
+            if not left:
+                return args
+        return self.parse_intermixed_args(words)
 
     def has_subcommands(self) -> bool:
         """Tell whether a positional argument takes all the rest of the line."""
@@ -225,6 +268,6 @@ def parse_arguments(verb: str, arguments: Sequence[str]) -> tuple[Command, argpa
         args = parser.parse_args([*words, *(["--", *after] if after else [])])
     else:
         # argparse would read "-- -n" as an option here: words after "--" are marked instead.
-        args = parser.parse_intermixed_args([*words, *(LITERAL + word for word in after or ())])
+        args = parser.parse_mixed([*words, *(LITERAL + word for word in after or ())])
     args.after_dashes = after
     return command, args

@@ -126,7 +126,7 @@ def read_tables(path: Path | None) -> Mapping[str, object]:
         CorruptFileError: It is not valid TOML.
     """
     data = read_bytes(path, doing="read the configuration") if path else None
-    if not data:
+    if not data or all(line[:1] in {b"", b"#"} for line in data.split(b"\n")):
         return {}
     import tomllib  # start-up time: a repository without settings needs no parser
 

@@ -17,7 +17,6 @@ be written is written to a new file by the next attempt.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import os
@@ -76,6 +75,8 @@ def sync_filesystem(path: Path) -> None:
         if sys.platform != "linux":
             os.sync()
             return
+        import ctypes  # start-up time
+
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             libc = ctypes.CDLL(None, use_errno=True)

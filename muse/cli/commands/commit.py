@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from muse.cli.context import Context, Result
-from muse.core.errors import IoFailedError, MuseError, UsageError
+from muse.core.errors import MuseError
 
 if TYPE_CHECKING:  # start-up time
     from collections.abc import Sequence
@@ -24,14 +24,7 @@ EXAMPLES = (
     ("muse commit --amend --no-edit", "add what is staged to the last commit"),
     ("git log -1 --format=%B | muse commit -F -", "take the message from a pipe"),
 )
-DRAFT = "commit-message"
 KINDS = {"A": "added", "D": "deleted", "R": "renamed"}
-HELP_LINES = (
-    "# Say what changed, and why: one line, an empty one, then as many as it takes.",
-    "# Lines that begin with '#' are left out; an empty message aborts.",
-    "#",
-)
-MAX_LISTED = 200
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -61,12 +54,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Commit, and say what went in."""
+    from muse.cli.commit_message import DRAFT, find_message, kept_in
     from muse.ops.commit import commit
 
     repo = ctx.repo()
     old_author = _amended_author(repo) if args.amend else None
     author, committer = _people(ctx, args.author, old_author)
-    message, drafted = _message(ctx, args, repo)
+    message, drafted = find_message(ctx, args, repo)
+    if drafted:
+        # Asked before the editor for the sake of errors, and again since writing takes time.
+        author, committer = _people(ctx, args.author, old_author)
     try:
         made = commit(
             repo,
@@ -80,7 +77,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         )
     except MuseError as error:
         if drafted:
-            error.hint = f"{error.hint} Your message is kept in {_draft(repo)}.".strip()
+            error.hint = f"{error.hint} Your message is kept in {kept_in(repo)}.".strip()
         raise
     if drafted:
         ctx.discard_draft(DRAFT)
@@ -104,86 +101,17 @@ def _people(
     return (None if old_author else ctx.author()), committer
 
 
-def _message(ctx: Context, args: argparse.Namespace, repo: Repository) -> tuple[str, bool]:
-    """Return the message, and whether it was written in the editor."""
-    from muse.cli.editor import clean_message
-
-    if args.message is not None and args.file is not None:
-        raise UsageError("-m and -F both give the message.", hint="Use one of them.")
-    if args.message is not None:
-        return clean_message("\n\n".join(args.message), comments=False), False
-    if args.file is not None:
-        return clean_message(_read_message(ctx, args.file), comments=False), False
-    old = repo.head_commit() if args.amend else None
-    before = old.message.decode("utf-8", "surrogateescape") if old else ""
-    if args.no_edit:
-        if old is None:
-            raise UsageError(
-                "--no-edit keeps the last commit's message, and goes with --amend.",
-                hint="Give a new one with -m.",
-            )
-        return before, False
-    return _edit(ctx, repo, before, args), True
-
-
-def _read_message(ctx: Context, name: str) -> str:
-    if name == "-":
-        return ctx.stdin.read().decode("utf-8", "surrogateescape")
-    try:
-        data = (ctx.cwd / name).read_bytes()
-    except OSError as error:
-        raise IoFailedError("read the message", path=name, error=error) from error
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _edit(ctx: Context, repo: Repository, before: str, args: argparse.Namespace) -> str:
-    from muse.cli.editor import clean_message, read_draft
-
-    comments = "\n".join([*HELP_LINES, *_what_goes_in(repo, args)])
-    template = f"{before or chr(10)}\n{comments}\n"
-    text = ctx.edit(template, name=DRAFT)
-    message = clean_message(text)
-    if message:
-        return message
-    if text == template or not read_draft(repo.root, DRAFT).strip():
-        ctx.discard_draft(DRAFT)
-        raise MuseError("The message was left empty; nothing was committed.", hint=RETRY)
-    raise MuseError(
-        "The message has nothing but comments; nothing was committed.",
-        hint=f"What you wrote is kept in {_draft(repo)}.",
-    )
-
-
-RETRY = "Run the command again, or give the message with -m."
-
-
-def _draft(repo: Repository) -> str:
-    from muse.cli.editor import draft_path
-    from muse.core.paths import show_path
-
-    return show_path(str(draft_path(repo.root, DRAFT)))
-
-
-def _what_goes_in(repo: Repository, args: argparse.Namespace) -> list[str]:
-    """Return the comment lines that say where the commit goes and what it holds."""
-    head = repo.head()
-    return [f"# On branch {head.branch}" if head.branch else "# On a detached HEAD"]
-
-
 def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
     from muse.cli.render import commit_data, paint, plural, short, show_text
     from muse.core.tree_diff import RenameOptions, diff_trees
-    from muse.core.types import RawId
 
-    changes = diff_trees(
-        repo.objects,
-        RawId(made.parent_tree),
-        made.commit.tree,
-        renames=RenameOptions(percent=100),
-    )
+    # An amended commit is told by what it changes now, not by what the amending did to it.
+    parents = made.commit.parents
+    before = repo.commit(parents[0]).tree if parents else None
+    changes = diff_trees(repo.objects, before, made.commit.tree, renames=RenameOptions(percent=100))
     counts = _count(changes)
     where = show_text(made.branch) if made.branch else "detached HEAD"
-    first = "" if made.commit.parents else "first commit, "
+    first = "" if parents else "first commit, "
     oid = paint(short(made.oid), "id", on=ctx.color)
     where = paint(where, "branch", on=ctx.color)
     lines = [f"[{where} {first}{oid}] {show_text(made.commit.subject)}"]

@@ -54,7 +54,11 @@ def _lines(report: HealthReport, *, now_s: float, color: bool) -> list[str]:
         f"{plural(report.packs, 'pack')} ({size(report.pack_bytes)})"
     )
     lines.append(f"write lock   {_lock(report.lock, now_s=now_s)}")
-    lines.append(f"journal      {plural(report.journals, 'transaction')} to replay")
+    lines.append(
+        f"journal      {plural(report.journals, 'transaction')}, safe, to be written out later"
+        if report.journals
+        else "journal      empty"
+    )
     lines.append(f"jobs         {_named(report.jobs)}")
     lines.append(f"drafts       {_named(report.drafts)}")
     lines.append(f"stat cache   {'present' if report.cached else 'none; the next status makes it'}")
