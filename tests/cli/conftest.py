@@ -37,14 +37,14 @@ Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
+def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Run ``muse`` with these arguments: ``cli("status", cwd=folder)``; here is `tmp_path`."""
 
     def run(*arguments: str, cwd: Path = tmp_path) -> Outcome:
         monkeypatch.chdir(cwd)
-        capsys.readouterr()
+        capfd.readouterr()
         code = main(arguments)
-        captured = capsys.readouterr()
+        captured = capfd.readouterr()
         return Outcome(code, captured.out, captured.err)
 
     return run
