@@ -9,7 +9,6 @@ from muse.cli.context import Context
 from muse.cli.render import columns, paint, plural, short, show_text, size
 
 if TYPE_CHECKING:  # start-up time
-    from muse.core.commits import Signature
     from muse.core.types import ObjectId, Progress
     from muse.ops.fetch import FetchedRef, FetchResult
     from muse.ops.push import PushedRef, PushResult
@@ -53,13 +52,6 @@ class TransferBars:
         self._bar(progress.objects, progress.total_objects)
 
 
-def pusher(ctx: Context) -> Signature:
-    """Return whose name reflogs get; nobody is asked who they are for that."""
-    from muse.cli.identity import find_committer
-
-    return find_committer(ctx.env, ctx.config(), warn=None)
-
-
 def moved(old: ObjectId | None, new: ObjectId | None) -> str:
     """Return "1a2b3c..4d5e6f", or the one id there is."""
     return "..".join(short(oid) for oid in (old, new) if oid)
@@ -69,7 +61,9 @@ def traffic(objects: int, size_bytes: int, present: int) -> str:
     """Return "125 objects, 14.2 KB", with what an earlier transfer had brought."""
     text = f"{plural(objects, 'object')}, {size(size_bytes)}"
     if present:
-        text += f"; {present} more were there already" if present > 1 else "; 1 more was there already"
+        text += (
+            f"; {present} more were there already" if present > 1 else "; 1 more was there already"
+        )
     return text
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from muse.core.ancestry import CommitGraph, is_ancestor
-from muse.core.commits import Signature
 from muse.core.errors import (
     AlreadyExistsError,
     BadTransferError,
@@ -119,7 +118,6 @@ def fetch(
     *,
     remote: str | None = None,
     options: FetchOptions | None = None,
-    who: Signature | None = None,
     progress: TransferCallback | None = None,
 ) -> FetchResult:
     """Fetch a remote's branches into ``refs/remotes/<remote>/``, and the tags that belong to them.
@@ -128,7 +126,6 @@ def fetch(
         repo: The repository.
         remote: The remote's name; the default one when None.
         options: What else was asked for.
-        who: Whose name the reflogs get.
         progress: Told of each step; raises to cancel.
 
     Raises:
@@ -141,9 +138,9 @@ def fetch(
         arrived is not sent again.
     """
     info = default_remote(repo, repo.head().branch) if remote is None else find_remote(repo, remote)
-    other = connect(repo, info, who=who)
+    other = connect(repo, info)
     try:
-        return fetch_from(repo, other, info, options=options, who=who, progress=progress)
+        return fetch_from(repo, other, info, options=options, progress=progress)
     finally:
         other.close()
 
@@ -154,7 +151,6 @@ def fetch_from(
     info: RemoteInfo,
     *,
     options: FetchOptions | None = None,
-    who: Signature | None = None,
     progress: TransferCallback | None = None,
 ) -> FetchResult:
     """Fetch from a remote that is open already; see `fetch`."""
@@ -177,7 +173,7 @@ def fetch_from(
         progress(TransferProgress("check", 0, gathered.objects, gathered.size_bytes))
     changed = _move_refs(
         repo, info, wanted, stale=stale if options.prune else [], fresh=gathered.kinds,
-        source=other.url, who=who,
+        source=other.url,
     )  # fmt: skip
     return FetchResult(
         info.name,
@@ -251,14 +247,13 @@ def _move_refs(
     stale: Sequence[str],
     fresh: dict[RawId, ObjectType],
     source: str,
-    who: Signature | None,
 ) -> list[FetchedRef]:
     if not wanted and not stale:
         return []
     changed: list[FetchedRef] = []
     log = f"fetch {info.name}"
     try:
-        with repo.transaction("fetch", summary=log, who=who) as tx:
+        with repo.transaction("fetch", summary=log) as tx:
             # Inside the lock, so that no gc comes between the check and the move.
             _check(repo, (ref for _, ref in wanted), fresh=fresh, source=source)
             graph = CommitGraph(repo.objects)

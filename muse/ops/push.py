@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from muse.core.ancestry import CommitGraph, is_ancestor
-from muse.core.commits import Signature
 from muse.core.errors import (
     MuseError,
     NonFastForwardError,
@@ -99,7 +98,6 @@ def push(
     remote: str | None = None,
     branches: Sequence[str] = (),
     options: PushOptions | None = None,
-    who: Signature | None = None,
     progress: TransferCallback | None = None,
 ) -> PushResult:
     """Push branches or tags to a remote.
@@ -109,7 +107,6 @@ def push(
         remote: A remote's name or an address; the default one when None.
         branches: ``branch``, ``tag`` or ``source:destination``; the current branch when empty.
         options: What else was asked for.
-        who: Whose name the reflogs get.
         progress: Told of each step; raises to cancel.
 
     Raises:
@@ -133,7 +130,7 @@ def push(
     if options.set_upstream and not info.name:
         info = name_address(repo, info)
     targets = choose_targets(repo, info, branches, options=options, named=remote is not None)
-    other = connect(repo, info, who=who)
+    other = connect(repo, info)
     try:
         listing = check_listing(other.list_refs(), other.url)
         plan = _Plan(repo, info, listing, options, url=other.url)
@@ -143,7 +140,7 @@ def push(
         url = other.url
     finally:
         other.close()
-    upstream, notes = _remember(repo, info, refs, set_up=options.set_upstream, who=who)
+    upstream, notes = _remember(repo, info, refs, set_up=options.set_upstream)
     return PushResult(
         info.shown,
         url,
@@ -324,7 +321,6 @@ def _remember(
     refs: Sequence[PushedRef],
     *,
     set_up: bool,
-    who: Signature | None,
 ) -> tuple[str | None, tuple[str, ...]]:
     """Move the refs that remember the other side's, and note what the branch follows."""
     if not info.name:
@@ -337,7 +333,7 @@ def _remember(
     if not follow and all(repo.refs.read(name) == new for name, new in moves.items()):
         return None, ()
     try:
-        with repo.transaction("push", summary=f"push to {info.name}", who=who) as tx:
+        with repo.transaction("push", summary=f"push to {info.name}") as tx:
             for name, new in moves.items():
                 old = repo.refs.read(name)
                 if old != new:

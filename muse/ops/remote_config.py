@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from muse.core.commits import Signature
 from muse.core.config import Config, set_value
 from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.io import read_bytes
@@ -143,8 +142,8 @@ def default_remote(repo: Repository, branch: str | None) -> RemoteInfo:
     )
 
 
-def connect(repo: Repository, remote: RemoteInfo, *, who: Signature | None = None) -> Remote:
-    """Open the other side of a remote.
+def connect(repo: Repository, remote: RemoteInfo) -> Remote:
+    """Open the other side of a remote; its reflogs get the name that ours get.
 
     Raises:
         RemoteError: It cannot be reached, or is no repository.
@@ -152,7 +151,7 @@ def connect(repo: Repository, remote: RemoteInfo, *, who: Signature | None = Non
     return open_remote(
         remote.url,
         base=repo.root,
-        who=who,
+        identity=repo.identity,
         user_config=repo.config.user_path,
         trusted=trusted_folders(repo.config),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from muse.core.commits import Signature
@@ -14,7 +14,7 @@ def open_remote(
     url: str,
     *,
     base: Path,
-    who: Signature | None = None,
+    identity: Callable[[], Signature] | None = None,
     user_config: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> Remote:
@@ -23,7 +23,7 @@ def open_remote(
     Args:
         url: As typed or configured.
         base: What a relative path is relative to.
-        who: Whose name the other side's reflogs get.
+        identity: Says whose name the other side's reflogs get.
         user_config: The user's own settings file.
         trusted: Folders of other owners that the user allows to be written.
 
@@ -35,4 +35,6 @@ def open_remote(
     folder = find_folder(address, base=base)
     from muse.remotes.path import PathRemote  # start-up time
 
-    return PathRemote(folder, url=address.shown, who=who, user_config=user_config, trusted=trusted)
+    return PathRemote(
+        folder, url=address.shown, identity=identity, user_config=user_config, trusted=trusted
+    )

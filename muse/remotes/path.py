@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -55,7 +55,7 @@ class PathRemote:
     Args:
         folder: The folder that holds its ``.muse``.
         url: How to name it in messages.
-        who: Whose name its reflogs get.
+        identity: Says whose name its reflogs get.
         user_config: The user's own settings file.
         trusted: Folders of other owners that the user allows to be written.
 
@@ -68,12 +68,11 @@ class PathRemote:
         folder: Path,
         *,
         url: str,
-        who: Signature | None = None,
+        identity: Callable[[], Signature] | None = None,
         user_config: Path | None = None,
         trusted: Sequence[str] = (),
     ) -> None:
         self._url = url
-        self._who = who
         # Verified and durable, though no ref needs them yet: what this session brought.
         self._fresh: dict[RawId, ObjectType] = {}
         folder = folder.parent if folder.name == ".muse" else folder
@@ -82,6 +81,7 @@ class PathRemote:
             self._repo = open_repo(
                 folder, command="serve", user_config=user_config, trusted=trusted
             )
+            self._repo.identity = identity
             # Refuse a newer format before anything of it is taken at its word.
             self._repo.facts  # noqa: B018  # read for its error
 
@@ -161,7 +161,7 @@ class PathRemote:
         names = ", ".join(short_name(update.name) for update in updates)
         with (
             self._told(keep=(ObjectNotFoundError, UnsafeNameError)),
-            self._repo.transaction("push", summary=f"{log} to {names}", who=self._who) as tx,
+            self._repo.transaction("push", summary=f"{log} to {names}") as tx,
         ):
             head = self._head()
             for update in updates:

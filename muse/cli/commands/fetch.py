@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Fetch, and say what came."""
-    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines, pusher
+    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines
     from muse.ops.fetch import FetchOptions, fetch
     from muse.ops.remote_config import list_remotes
 
@@ -40,7 +40,6 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
             repo,
             remote=name,
             options=FetchOptions(prune=args.prune, tags=args.tags),
-            who=pusher(ctx),
             progress=TransferBars(ctx),
         )
         for name in names

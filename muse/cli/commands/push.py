@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Push, and say what moved."""
-    from muse.cli.transfer import TransferBars, push_data, push_lines, pusher
+    from muse.cli.transfer import TransferBars, push_data, push_lines
     from muse.ops.push import PushOptions, push
     from muse.ops.remote_config import address_from
 
@@ -70,7 +70,6 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
             tags=args.tags,
             delete=args.delete,
         ),
-        who=pusher(ctx),
         progress=TransferBars(ctx),
     )
     return Result(push_data(result), push_lines(result, color=ctx.color), notes=result.notes)
