@@ -122,9 +122,9 @@ def read_content(full: bytes, *, sink: Sink = hash_chunks) -> FileContent | None
             except _ChangedError:
                 continue
             return FileContent(key, tree_mode(key[0]), raw, data, is_settled(key, clock_ns))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return None
         raise IoFailedError("read the file", path=show_path(full), error=error) from error
     raise FileChangingError(
         f"'{show_path(full)}' keeps changing while it is read.",

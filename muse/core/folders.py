@@ -183,8 +183,12 @@ class Folders:
     def _hold(self, folder: bytes) -> None:
         """Keep an ignored folder in the table, if there are known files in it."""
         files = self._cache.files
-        for row in files.below(folder):
-            self.note_parents(files.paths[row])
+        above = {p for row in files.below(folder) for p in iter_parents(files.paths[row])}
+        for parent in above - self._cache.folders.keys():
+            if is_folder_key(find_key(self._root, parent)):
+                self._cache.folders[parent] = None
+            else:
+                self._forgotten.add(parent)
 
     # -- listing -----------------------------------------------------------------------------
 
@@ -205,7 +209,7 @@ class Folders:
         is_tracked: Callable[[bytes], bool] = self._has_base
         while pending:
             folder = pending.pop()
-            if folder in done or not (folder in wanted or folder in cache.folders):
+            if folder in done or not (folder in wanted or cache.folders.get(folder)):
                 continue
             done.add(folder)
             if len(done) + len(pending) > _MANY and is_tracked == self._has_base:

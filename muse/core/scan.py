@@ -6,6 +6,7 @@ one, since a commit would then drop what it holds (G10).
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -18,6 +19,11 @@ from muse.core.errors import IoFailedError
 from muse.core.file_content import StatKey, is_settled, stat_key
 from muse.core.paths import is_reserved_name, show_path
 from muse.core.stat_columns import StatColumns
+
+
+# What says that nothing of that name is there: a folder on the way is missing, a file, or a link
+# that leads round in a circle.
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 class Listing(NamedTuple):
@@ -68,9 +74,9 @@ def list_folder(root: bytes, folder: bytes) -> Listing | None:
                     folders.append(name)
                 elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
                     files.append(name)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
+        if error.errno in _GONE:
+            return None
         raise IoFailedError("list the folder", path=show_path(full), error=error) from error
     return Listing(key, is_settled(key, clock_ns), files, folders, is_repository)
 
@@ -90,9 +96,9 @@ def find_key(root: bytes, path: bytes) -> StatKey | None:
     """
     try:
         return stat_key(os.lstat(root + b"/" + path))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
     except OSError as error:
+        if error.errno in _GONE:
+            return None
         raise IoFailedError("look at", path=show_path(path), error=error) from error
 
 
@@ -147,13 +153,13 @@ def compare_keys(
     while True:
         try:
             changed.extend(differs)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if error.errno not in _GONE:
+                where = error.filename if isinstance(error.filename, bytes) else b""
+                raise IoFailedError("look at", path=show_path(where), error=error) from error
             # `compress` had taken the position and `map` the path, but not yet the expected key.
             missing.append(count - length_hint(positions) - 1)
             next(expected)
-        except OSError as error:
-            where = error.filename if isinstance(error.filename, bytes) else b""
-            raise IoFailedError("look at", path=show_path(where), error=error) from error
         else:
             return changed, missing
 

@@ -167,6 +167,7 @@ class StatusEngine:
         changed = self._refresh_repository()
         work = self._worktree()
         work.refresh_all()
+        changed |= {path for path in self._stage if work.is_unsure(path)}
         self._recompute(changed | work.touched)
         return self.status()
 
@@ -248,9 +249,7 @@ class StatusEngine:
         if self.head.commit is not None:
             raw = to_raw(self.head.commit)
             tree = decode_commit(raw, self._store.read(raw, expected="commit")[1]).tree
-        known = len(work.touched)
-        work.move_to(tree)
-        self._moved += len(work.touched) - known
+        self._moved += work.move_to(tree)
         stage = Stage(
             (p, entry) for p, entry in read_stage(self._root).items() if entry != work.find_base(p)
         )

@@ -115,6 +115,11 @@ class WorkTree:
             self._set(path, base, entry)
         return entry
 
+    def is_unsure(self, path: bytes) -> bool:
+        """Tell whether a full refresh cannot say that a file outside HEAD's tree is unchanged."""
+        row = self.cache.files.find(path)
+        return row < 0 or not (self.cache.files.modes[row] or self.cache.files.base_modes[row])
+
     # -- refreshing --------------------------------------------------------------------------
 
     def refresh_all(self) -> None:
@@ -348,15 +353,18 @@ class WorkTree:
 
     # -- HEAD --------------------------------------------------------------------------------
 
-    def move_to(self, tree: RawId) -> None:
+    def move_to(self, tree: RawId) -> int:
         """Compare with another tree from now on; what is known of the files stays known.
+
+        Returns:
+            How many files differ between the two trees.
 
         Raises:
             ObjectNotFoundError: The tree is not whole.
             CorruptObjectError: Likewise.
         """
         if tree == self.cache.tree:
-            return
+            return 0
         self._real.clear()
         changes = self.cache.move_to(self._store, tree)
         left: list[bytes] = []
@@ -375,6 +383,7 @@ class WorkTree:
         affected = self._folders.affected_by([path for path, *_ in changes], left)
         if self._scanned:
             self._list(affected)
+        return len(changes)
 
 
 def _outside_repositories(path: bytes) -> bytes | None:

@@ -1,0 +1,100 @@
+"""Status and stage against git: one working tree, two repositories, the same answers."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import HealthCheck, example, given, settings
+
+from muse.core.stage import read_stage, stage_tree
+from tests.core.edits import (
+    Edit,
+    behind_link,
+    edit_files,
+    edit_stage,
+    fresh_status,
+    histories,
+    make_repo,
+    porcelain,
+)
+
+
+def git(root: Path, *arguments: bytes | str, check: bool = True) -> bytes:
+    """Run git in a tree and return what it prints."""
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    if check and done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+def git_status(root: Path) -> set[tuple[str, bytes]]:
+    """Return git's status."""
+    lines = git(root, "status", "--porcelain=v1", "-z", "-uall", "--no-renames").split(b"\0")
+    return {(line[:2].decode(), line[3:]) for line in lines if line}
+
+
+def git_accepts(root: Path, edit: Edit) -> bool:
+    """Do to git's index or HEAD what an edit says; tell whether git accepted it."""
+    commands: dict[str, list[bytes | str]] = {
+        "add": ["add", "--", edit.path or b"."],
+        "update": ["add", "-u"],
+        "reset": ["reset", "-q", "--", edit.path or b"."],
+    }
+    done = subprocess.run(
+        ["git", *commands[edit.verb]], cwd=root, capture_output=True, check=False
+    )
+    return done.returncode == 0
+
+
+class TestSameAsGit:
+    """After any edits the two agree."""
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(history=histories)
+    @example(
+        history=[
+            Edit("write", b"a", b"one\n"),
+            Edit("add", b""),
+            Edit("commit", b""),
+            Edit("write", b"a/b", b"two\n"),
+            Edit("add", b""),
+        ]
+    )
+    @example(
+        history=[
+            Edit("write", b"b/a", b"one\n"),
+            Edit("commit", b""),
+            Edit("rename", b"b", b"a"),
+            Edit("link", b"b", b"a"),
+        ]
+    )
+    def test_status_and_tree_after_random_edits(self, history: list[Edit]) -> None:
+        """`status` lists what git lists, and the staged tree is what `git write-tree` makes."""
+        with TemporaryDirectory() as name:
+            root = Path(name)
+            repo = make_repo(root)
+            git(root, "init", "-q", "--object-format=sha256")
+            (root / ".git" / "info" / "exclude").write_text(".muse\n")
+            for edit in history:
+                if edit.verb == "commit":
+                    self.commit(root, edit, repo)
+                elif edit.verb in {"add", "update", "reset"}:
+                    if not behind_link(root, edit.path):
+                        accepted, ours = git_accepts(root, edit), edit_stage(repo, edit)
+                        # `git reset` takes any word for a pattern.
+                        assert ours == accepted or edit.verb == "reset", edit
+                else:
+                    edit_files(root, edit)
+            assert porcelain(fresh_status(repo)) == git_status(root)
+            staged = stage_tree(repo.objects, repo.head_tree(), read_stage(root))
+            assert staged.root.hex().encode() == git(root, "write-tree").strip()
+
+    @staticmethod
+    def commit(root: Path, edit: Edit, repo) -> None:  # type: ignore[no-untyped-def]
+        """Commit in both: what is staged, or everything when nothing is."""
+        if not read_stage(root):
+            git(root, "add", "-A")
+        edit_stage(repo, edit)
+        git(root, "commit", "-q", "--allow-empty", "-m", "m")
