@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from muse.cli.diff_stat import DEFAULT_WIDTH, numstat_rows, stat_rows, total_row
-from muse.cli.diff_text import Row, name_rows, patch_rows, status_rows, to_bytes, to_text
+from muse.cli.diff_text import (
+    Row,
+    name_rows,
+    patch_bytes,
+    patch_rows,
+    status_rows,
+    to_bytes,
+    to_text,
+)
 from muse.cli.output import is_terminal
 from muse.core.errors import UsageError
 from muse.core.paths import show_path
@@ -115,10 +123,10 @@ class Form:
         self.width = _terminal_width() if is_terminal(sys.stdout) else DEFAULT_WIDTH
 
     def rows(self, result: DiffResult) -> Iterator[Row]:
-        """Yield a comparison in the form that was asked for."""
+        """Yield a comparison in the form that was asked for, for people."""
         if self.name == "patch":
             for file in result:
-                yield from patch_rows(file, hints=self.for_people)
+                yield from patch_rows(file)
         elif self.name == "name-only":
             yield from name_rows(result.changes)
         elif self.name == "name-status":
@@ -132,13 +140,15 @@ class Form:
             if totals.files:
                 yield total_row(totals)
 
-    def text(self, rows: Iterable[Row]) -> Iterable[str]:
-        """Return rows for people, or nothing when bytes are wanted."""
-        return to_text(rows, color=self.color) if self.for_people else ""
+    def chunks(self, result: DiffResult) -> Iterator[bytes]:
+        """Yield a comparison in the form that was asked for, exact."""
+        if self.name == "patch":
+            return (chunk for chunk in map(patch_bytes, result) if chunk)
+        return to_bytes(self.rows(result))
 
-    def raw(self, rows: Iterable[Row]) -> Iterable[bytes] | None:
-        """Return rows for a pipe, or None when people look."""
-        return None if self.for_people else to_bytes(rows)
+    def text(self, rows: Iterable[Row]) -> Iterator[str]:
+        """Yield rows as people see them."""
+        return to_text(rows, color=self.color)
 
 
 def _terminal_width() -> int:

@@ -45,31 +45,37 @@ def _escape(match: re.Match[bytes]) -> bytes:
     return _ESCAPES.get(code) or b"\\%03o" % code
 
 
-def patch_rows(file: FileDiff, *, hints: bool = False) -> Iterator[Row]:
-    """Yield one file's part of a patch; nothing when only ignored whitespace differs.
+def patch_rows(file: FileDiff) -> Iterator[Row]:
+    """Yield one file's part of a patch for people; nothing when only ignored whitespace differs."""
+    for part in _parts(file):
+        found = part.compare()
+        yield from _header_rows(found)
+        if found.text.binary:
+            yield (("hint", b"(--text compares them line by line)"),)
+        for hunk in found.text.hunks:
+            yield from hunk_rows(hunk)
 
-    Args:
-        file: The file.
-        hints: Say what to type where content was not compared; not in patches for programs.
-    """
+
+def patch_bytes(file: FileDiff) -> bytes:
+    """Return one file's part of a patch, exact; as `patch_rows`, without taking lines apart."""
+    chunks: list[bytes] = []
+    for part in _parts(file):
+        found = part.compare()
+        chunks += to_bytes(_header_rows(found))
+        chunks.append(found.text.body)
+    return b"".join(chunks)
+
+
+def _parts(file: FileDiff) -> Iterator[FileDiff]:
+    """Yield a file, or the two halves of one that becomes a symlink or was one, as in git."""
     change = file.change
     if change.kind == "T":
-        # A file that becomes a symlink, or the reverse, is removed and made anew, as in git.
         gone = change._replace(kind="D", new_mode=0, new=None)
         made = change._replace(kind="A", old_mode=0, old=None)
-        for part in (gone, made):
-            yield from patch_rows(FileDiff(part, file.old, file.new, file.options), hints=hints)
-        return
-    found = file.compare()
-    yield from _header_rows(found)
-    if found.text.binary:
-        old, new = _labels(found.change)
-        what = b"Files" if found.large else b"Binary files"
-        yield (("", b"%b %b and %b differ" % (what, old, new)),)
-        if hints:
-            yield (("hint", b"(--text compares them line by line)"),)
-    for hunk in found.text.hunks:
-        yield from hunk_rows(hunk)
+        for half in (gone, made):
+            yield FileDiff(half, file.old, file.new, file.options)
+    else:
+        yield file
 
 
 def hunk_rows(hunk: Hunk) -> Iterator[Row]:
@@ -93,7 +99,7 @@ def _header_rows(found: FileText) -> Iterator[Row]:
     change, text = found.change, found.text
     lines = _what_happened(change)
     is_content = change.old != change.new
-    if not lines and not text.hunks and not text.binary:
+    if not lines and not text.body and not text.binary:
         return
     a, b = quote_name(b"a/" + change.old_path), quote_name(b"b/" + change.path)
     yield (("meta", b"diff --git %b %b" % (a, b)),)
@@ -104,8 +110,13 @@ def _header_rows(found: FileText) -> Iterator[Row]:
     same_mode = change.old_mode == change.new_mode
     mode = b" %06o" % change.old_mode if same_mode else b""
     yield (("meta", b"index %b..%b%b" % (_short(change.old), _short(change.new), mode)),)
-    if text.hunks:
-        for sign, label in zip((b"--- ", b"+++ "), _labels(change), strict=True):
+    old, new = _labels(change)
+    if text.binary:
+        # Both forms are known to git as those of a content that a patch does not hold.
+        what = b"Files" if found.large else b"Binary files"
+        yield (("", b"%b %b and %b differ" % (what, old, new)),)
+    elif text.body:
+        for sign, label in ((b"--- ", old), (b"+++ ", new)):
             # The tab tells a name with spaces from what other programs write after a name.
             yield (("meta", sign + label + (b"\t" if b" " in label else b"")),)
 

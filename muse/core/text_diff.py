@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
+
+from muse.core.xdiff import Whitespace, compare_lines
 
 # git looks for a NUL in this many bytes, and so do we.
 BINARY_PROBE_SIZE: Final = 8000
@@ -25,16 +26,11 @@ WORD_COMMON_PERCENT: Final = 30
 # At most so many pairs of lines a block of changes are compared word by word.
 WORD_PAIR_LIMIT: Final = 500
 
-# git's words, as libgit2 numbers them (git_diff_option_t); stable across its versions.
-_INDENT_HEURISTIC: Final = 1 << 18
-_FORCE_TEXT: Final = 1 << 20
-_WHITESPACE: Final = {"none": 0, "all": 1 << 22, "change": 1 << 23, "eol": 1 << 24}
-
-_HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+# No line of a text can be taken for it: each has a sign in front.
+_HUNK = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(?: (.*))?$", re.MULTILINE)
 _WORD = re.compile(r"\w+|\s+|[^\w\s]")
 _NO_NEWLINE: Final = b"\\"
 
-Whitespace = Literal["none", "all", "change", "eol"]
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -76,23 +72,49 @@ class Hunk(NamedTuple):
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class TextDiff:
     """How one text becomes another.
 
-    Attributes:
-        hunks: From top to bottom; empty when nothing differs, or for binary content.
+    Args:
+        body: The hunks as a patch has them, without a header; empty when nothing differs.
         added: Number of ``+`` lines.
         removed: Number of ``-`` lines.
         binary: One side is binary, so lines were not compared.
         whitespace: What was ignored; context may then differ between the sides.
     """
 
-    hunks: tuple[Hunk, ...]
-    added: int
-    removed: int
-    binary: bool = False
-    whitespace: Whitespace = "none"
+    __slots__ = ("_hunks", "added", "binary", "body", "removed", "whitespace")
+
+    def __init__(
+        self,
+        body: bytes = b"",
+        added: int = 0,
+        removed: int = 0,
+        *,
+        binary: bool = False,
+        whitespace: Whitespace = "none",
+    ) -> None:
+        self.body = body
+        self.added = added
+        self.removed = removed
+        self.binary = binary
+        self.whitespace = whitespace
+        self._hunks: tuple[Hunk, ...] | None = None
+
+    @property
+    def hunks(self) -> tuple[Hunk, ...]:
+        """The hunks as data, from top to bottom; parsed when first asked for."""
+        if self._hunks is None:
+            self._hunks = tuple(_parse_hunks(self.body))
+        return self._hunks
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TextDiff):
+            return NotImplemented
+        return (self.body, self.binary) == (other.body, other.binary)
+
+    def __hash__(self) -> int:
+        return hash((self.body, self.binary))
 
 
 def is_binary(data: bytes | memoryview) -> bool:
@@ -121,12 +143,14 @@ def diff_texts(
         The hunks; with ``binary`` set and no hunks when a side is binary.
     """
     if not as_text and (is_binary(old) or is_binary(new)):
-        return TextDiff((), 0, 0, binary=old != new, whitespace=ignore_whitespace)
+        return TextDiff(binary=old != new, whitespace=ignore_whitespace)
     if old == new:
-        return TextDiff((), 0, 0, whitespace=ignore_whitespace)
-    patch, added, removed = _compare(old, new, context, _WHITESPACE[ignore_whitespace])
-    hunks = tuple(_parse_hunks(patch, _Headings(old)))
-    return TextDiff(hunks, added, removed, whitespace=ignore_whitespace)
+        return TextDiff(whitespace=ignore_whitespace)
+    patch, added, removed = compare_lines(old, new, context=context, whitespace=ignore_whitespace)
+    headings = _Headings(old)
+    start = _HUNK.search(patch)
+    body = _HUNK.sub(headings.put, patch[start.start() :]) if start else b""
+    return TextDiff(body, added, removed, whitespace=ignore_whitespace)
 
 
 def count_changes(
@@ -139,7 +163,7 @@ def count_changes(
     """
     if old == new:
         return 0, 0
-    _, added, removed = _compare(old, new, context, _WHITESPACE[ignore_whitespace])
+    _, added, removed = compare_lines(old, new, context=context, whitespace=ignore_whitespace)
     return added, removed
 
 
@@ -219,20 +243,6 @@ def changed_spans(old: str, new: str) -> tuple[Spans, Spans] | None:
     return spans
 
 
-def _compare(old: bytes, new: bytes, context: int, flags: int) -> tuple[bytes, int, int]:
-    """Return (patch text with a header, added, removed)."""
-    import pygit2  # start-up time: its import costs 60 ms, and most commands compare no text
-
-    patch = pygit2.Patch.create_from(
-        old,
-        new,
-        flag=pygit2.enums.DiffOption(flags | _FORCE_TEXT | _INDENT_HEURISTIC),
-        context_lines=context,
-    )
-    _, added, removed = patch.line_stats
-    return patch.data, added, removed
-
-
 class _Headings:
     """Finds the heading of each hunk from top to bottom, so that no line is looked at twice."""
 
@@ -242,8 +252,15 @@ class _Headings:
         self._seen = 0
         self._last = b""
 
-    def above(self, old_start: int, old_count: int) -> bytes:
-        """Return the heading for a hunk that begins at this line of the old side."""
+    def put(self, match: re.Match[bytes]) -> bytes:
+        """Return a hunk's header with git's heading in place of libgit2's, which is shorter."""
+        heading = self._above(int(match[1]), 1 if match[2] is None else int(match[2]))
+        header = (
+            match[0][: match.start(5) - match.start() - 1] if match[5] is not None else match[0]
+        )
+        return header + b" " + heading if heading else header
+
+    def _above(self, old_start: int, old_count: int) -> bytes:
         before = old_start - 1 if old_count else old_start
         if before <= 0:
             return b""
@@ -267,10 +284,10 @@ def _valid_start(text: bytes) -> bytes:
     return text
 
 
-def _parse_hunks(patch: bytes, headings: _Headings) -> Iterator[Hunk]:
-    """Read xdiff's own output; the counts in each header say where its hunk ends."""
-    rows = patch.split(b"\n")
-    at = next((i for i, row in enumerate(rows) if row.startswith(b"@@ ")), len(rows))
+def _parse_hunks(body: bytes) -> Iterator[Hunk]:
+    """Read the hunks of a patch; the counts in each header say where its hunk ends."""
+    rows = body.split(b"\n")
+    at = 0
     while at < len(rows) - 1:
         match = _HUNK.match(rows[at])
         assert match is not None, rows[at]
@@ -278,8 +295,7 @@ def _parse_hunks(patch: bytes, headings: _Headings) -> Iterator[Hunk]:
         old_count = 1 if match[2] is None else int(match[2])
         new_count = 1 if match[4] is None else int(match[4])
         lines, at = _parse_lines(rows, at + 1, (old_start, old_count), (new_start, new_count))
-        heading = headings.above(old_start, old_count)
-        yield Hunk(old_start, old_count, new_start, new_count, heading, tuple(lines))
+        yield Hunk(old_start, old_count, new_start, new_count, match[5] or b"", tuple(lines))
 
 
 def _parse_lines(
@@ -330,11 +346,11 @@ def _word_changes(old: list[str], new: list[str]) -> tuple[Spans, Spans]:
     if old == new:
         return (), ()
     first, second = ("\n".join([*side, ""]).encode("utf-8", "surrogatepass") for side in (old, new))
-    patch, _, _ = _compare(first, second, 0, 0)
+    patch, _, _ = compare_lines(first, second, context=0)
     old_ends, new_ends = _offsets(old), _offsets(new)
     old_spans: list[tuple[int, int]] = []
     new_spans: list[tuple[int, int]] = []
-    for match in re.finditer(rb"^" + _HUNK.pattern, patch, re.MULTILINE):
+    for match in _HUNK.finditer(patch):
         for start_text, count_text, ends, spans in (
             (match[1], match[2], old_ends, old_spans),
             (match[3], match[4], new_ends, new_spans),

@@ -170,10 +170,10 @@ class FileDiff:
         old_size, new_size = self.sizes()
         if self.change.old == self.change.new:
             return FileText(
-                self.change, TextDiff((), 0, 0), large=False, old_size=old_size, new_size=new_size
+                self.change, TextDiff(), large=False, old_size=old_size, new_size=new_size
             )
         if self._is_large(old_size, new_size):
-            text = TextDiff((), 0, 0, binary=True)
+            text = TextDiff(binary=True)
             return FileText(self.change, text, large=True, old_size=old_size, new_size=new_size)
         old, new = self.read_old(), self.read_new()
         text = diff_texts(

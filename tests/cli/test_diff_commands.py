@@ -268,6 +268,12 @@ class TestShow:
         assert outcome.out.count("commit sha256:") == 2
         assert len(cli("show", "HEAD", "HEAD:notes", "--json", cwd=song).json["objects"]) == 2
 
+    def test_nothing_left_to_compare(self, song: Path, cli: Cli) -> None:
+        """A commit of which nothing is left to show ends in its message."""
+        (song / "notes").write_text("one\n2\n three\n")
+        assert cli("commit", "-a", "-m", "Indent", cwd=song).code == 0
+        assert cli("show", "-w", "--", "notes", cwd=song).out.endswith("\n\n    Indent\n")
+
     def test_nothing_to_show(self, repo: Path, cli: Cli) -> None:
         """Before the first commit there is nothing, and the hint says how to make one."""
         outcome = cli("show", cwd=repo)

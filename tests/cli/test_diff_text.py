@@ -17,6 +17,7 @@ from muse.cli.diff_stat import numstat_rows, stat_name, stat_rows, total_row
 from muse.cli.diff_text import (
     Row,
     name_rows,
+    patch_bytes,
     patch_rows,
     quote_name,
     status_rows,
@@ -58,7 +59,12 @@ def compare(
 
 def patch(result: DiffResult) -> bytes:
     """Return a whole patch."""
-    return b"".join(line for file in result for line in to_bytes(patch_rows(file)))
+    chunks = [patch_bytes(file) for file in result]
+    for chunk, file in zip(chunks, result, strict=True):
+        # Both ways to make a patch make the same one, but for a hint at binary content.
+        rows = [line for line in to_bytes(patch_rows(file)) if not line.startswith(b"(--text")]
+        assert b"".join(rows) == chunk
+    return b"".join(chunks)
 
 
 def joined(rows: Iterable[Row]) -> bytes:
@@ -240,7 +246,10 @@ class TestOnATerminal:
         file = edited(b"", b"\x1b[2J\x07a\tb\x9b\xe2\x80\xae\r\n")
         shown = list(to_text(patch_rows(file), color=False))
         assert shown[-1] == "+\\x1b[2J\\x07a\tb\\x9b\\u202e\\r"
-        assert list(to_bytes(patch_rows(file)))[-1] == b"+\x1b[2J\x07a\tb\x9b\xe2\x80\xae\r\n"
+        assert (
+            patch_bytes(file).splitlines(keepends=True)[-1]
+            == b"+\x1b[2J\x07a\tb\x9b\xe2\x80\xae\r\n"
+        )
 
     def test_colours_follow_meaning(self) -> None:
         """Added is green, removed red, a hunk's header cyan; without colour there is no escape."""
@@ -260,9 +269,8 @@ class TestOnATerminal:
         """Content over the limit is named as different, with the option that compares it."""
         monkeypatch.setattr("muse.ops.file_diff.LARGE_SIZE", 10)
         file = edited(b"a\n" * 10, b"b\n" * 10)
-        rows = list(to_bytes(patch_rows(file)))
-        assert rows[-1] == b"Files a/f and b/f differ\n"
-        assert "--text" in list(to_text(patch_rows(file, hints=True), color=False))[-1]
+        assert patch_bytes(file).endswith(b"\nFiles a/f and b/f differ\n")
+        assert "--text" in list(to_text(patch_rows(file), color=False))[-1]
         assert file.count().binary
         whole = FileDiff(file.change, file.old, file.new, DiffOptions(as_text=True))
         assert whole.count().added == 10

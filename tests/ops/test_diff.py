@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from muse.cli.diff_text import patch_rows, to_bytes
+from muse.cli.diff_text import patch_bytes
 from muse.core.commits import Signature
 from muse.core.errors import CorruptObjectError, PathNotFoundError, UsageError
 from muse.core.repo import Repository, open_repo
@@ -80,7 +80,7 @@ class Both:
 
 def patch(result: DiffResult) -> bytes:
     """Return a comparison as a patch."""
-    return b"".join(line for file in result for line in to_bytes(patch_rows(file)))
+    return b"".join(patch_bytes(file) for file in result)
 
 
 @pytest.fixture

@@ -84,8 +84,9 @@ def _answer(ctx: Context, args: argparse.Namespace, result: DiffResult) -> Resul
     if args.quiet:
         return Result({}, exit_code=code)
     form = Form(ctx, args)
-    rows = form.rows(result)
-    return Result({}, form.text(rows), exit_code=code, raw=form.raw(rows))
+    if form.for_people:
+        return Result({}, form.text(form.rows(result)), exit_code=code)
+    return Result({}, exit_code=code, raw=form.chunks(result))
 
 
 def _split(ctx: Context, repo: Repository, args: argparse.Namespace) -> tuple[list[str], list[str]]:

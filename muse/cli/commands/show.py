@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from muse.cli.context import Context, Result
 from muse.cli.diff_output import Form, add_diff_options, diff_data, diff_options
-from muse.cli.diff_text import Row
+from muse.cli.diff_text import Row, to_bytes
 from muse.cli.render import commit_data, date_text, iso_date, person, short
 from muse.core.paths import show_path
 from muse.core.types import from_raw
@@ -17,6 +16,8 @@ from muse.ops.show import Shown, ShownBlob, ShownCommit, ShownTag, ShownTree
 
 if TYPE_CHECKING:  # start-up time
     from muse.core.commits import Signature
+
+_Part = TypeVar("_Part")
 
 SUMMARY = "show a commit and what it changed, a tag, a folder or a file"
 EXAMPLES = (
@@ -51,44 +52,60 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         objects = [shown_data(one, form=args.form) for one in shown]
         return Result(objects[0] if len(objects) == 1 else {"objects": objects})
     form = Form(ctx, args)
-    if any(isinstance(one, ShownBlob) for one in shown):
-        # A file's bytes are exact in a pipe, and have no lines that could be painted.
-        parts = (_chunks(one, rev, form) for one, rev in zip(shown, revs, strict=True))
-        return Result({}, raw=chain.from_iterable(parts))
-    rows = _all_rows(shown, revs, form)
-    return Result({}, form.text(rows), raw=form.raw(rows))
+    pairs = list(zip(shown, revs, strict=True))
+    # A file's bytes are exact in a pipe, and have no lines that could be painted.
+    if form.for_people and not any(isinstance(one, ShownBlob) for one in shown):
+        return Result({}, form.text(_all_rows(pairs, form)))
+    return Result({}, raw=_all_chunks(pairs, form))
 
 
-def _chunks(shown: Shown, rev: str, form: Form) -> Iterable[bytes]:
-    if isinstance(shown, ShownBlob):
-        return shown.chunks()
-    rows = shown_rows(shown, rev, form)
-    return (b"".join(piece for _, piece in row) + b"\n" for row in rows)
-
-
-def _all_rows(shown: Iterable[Shown], revs: list[str], form: Form) -> Iterator[Row]:
-    for number, (one, rev) in enumerate(zip(shown, revs, strict=True)):
+def _all_rows(pairs: Iterable[tuple[Shown, str]], form: Form) -> Iterator[Row]:
+    for number, (one, rev) in enumerate(pairs):
         if number:
             yield (("", b""),)
         yield from shown_rows(one, rev, form)
 
 
-def shown_rows(shown: Shown, rev: str, form: Form) -> Iterator[Row]:
+def _all_chunks(pairs: Iterable[tuple[Shown, str]], form: Form) -> Iterator[bytes]:
+    for number, (one, rev) in enumerate(pairs):
+        if isinstance(one, ShownBlob):
+            yield from one.chunks()
+            continue
+        if number:
+            yield b"\n"
+        yield from to_bytes(shown_rows(one, rev, form, changes=False))
+        commit = _commit_of(one)
+        if commit is not None:
+            yield from _after_empty_line(form.chunks(commit.diff), b"\n")
+
+
+def _commit_of(shown: Shown) -> ShownCommit | None:
+    while isinstance(shown, ShownTag):
+        shown = shown.target
+    return shown if isinstance(shown, ShownCommit) else None
+
+
+def _after_empty_line(parts: Iterator[_Part], empty: _Part) -> Iterator[_Part]:
+    """Yield an empty line and the parts, or nothing when there are none."""
+    for number, part in enumerate(parts):
+        if not number:
+            yield empty
+        yield part
+
+
+def shown_rows(shown: Shown, rev: str, form: Form, *, changes: bool = True) -> Iterator[Row]:
     """Yield an object for people.
 
     Args:
         shown: Anything but a file.
         rev: What it was asked for as.
         form: How a commit's changes are shown.
+        changes: Show them at all.
     """
     if isinstance(shown, ShownCommit):
         yield from _commit_rows(shown)
-        changes = form.rows(shown.diff)
-        first = next(changes, None)
-        if first is not None:
-            yield (("", b""),)
-            yield first
-            yield from changes
+        if changes:
+            yield from _after_empty_line(form.rows(shown.diff), (("", b""),))
     elif isinstance(shown, ShownTag):
         tag = shown.tag
         yield (("tag", f"tag {tag.name}".encode("utf-8", "surrogateescape")),)
@@ -100,7 +117,7 @@ def shown_rows(shown: Shown, rev: str, form: Form) -> Iterator[Row]:
         if isinstance(shown.target, ShownBlob):
             yield (("", f"names the file {shown.target.oid}".encode()),)
         else:
-            yield from shown_rows(shown.target, rev, form)
+            yield from shown_rows(shown.target, rev, form, changes=changes)
     elif isinstance(shown, ShownTree):
         yield (("title", b"tree " + rev.encode("utf-8", "surrogateescape")),)
         yield (("", b""),)
