@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -85,11 +85,11 @@ class CheckoutPlan:
 
 
 class _Sides(NamedTuple):
-    """One path in the trees concerned; ``half`` is ``old`` when nothing was interrupted."""
+    """One path in the trees concerned; ``halves`` is what interrupted checkouts made of it."""
 
     old: FileEntry | None
     new: FileEntry | None
-    half: FileEntry | None
+    halves: tuple[FileEntry | None, ...] = ()
 
 
 def plan_checkout(
@@ -100,7 +100,7 @@ def plan_checkout(
     *,
     stage: Mapping[bytes, FileEntry | None],
     known: Known,
-    half: RawId | None = None,
+    halves: Sequence[RawId] = (),
 ) -> CheckoutPlan:
     """Decide what to do, and refuse what would lose something.
 
@@ -111,30 +111,32 @@ def plan_checkout(
         new: The tree to bring it to.
         stage: What is staged against ``old``.
         known: What is known of files by their stat keys.
-        half: The tree that an interrupted checkout was bringing it to.
+        halves: The trees that interrupted checkouts were bringing it to.
 
     Raises:
         ConflictError: It would overwrite or remove something that is stored nowhere.
         IoFailedError: The working tree cannot be read.
         CorruptObjectError: A tree is damaged.
     """
-    return _Planner(root, store, known, TreeFiles(store, new)).plan(old, new, stage, half)
+    sides = _read_sides(store, old, new, halves)
+    planner = _Planner(root, known, TreeFiles(store, new), [TreeFiles(store, h) for h in halves])
+    return planner.plan(sides, stage)
 
 
-def read_sides(
-    store: ObjectStore, old: RawId, new: RawId, half: RawId | None
+def _read_sides(
+    store: ObjectStore, old: RawId, new: RawId, halves: Sequence[RawId]
 ) -> dict[bytes, _Sides]:
     """Return what each path that differs between the trees is in each of them."""
-    sides: dict[bytes, _Sides] = {}
-    for change in walk_trees(store, old, new):
-        before, entry = _side(change.old_mode, change.old), _side(change.new_mode, change.new)
-        sides[change.path] = _Sides(before, entry, entry if half == new else before)
-    if half is None or half == new:
-        return sides
-    for change in walk_trees(store, old, half):
-        before, entry = _side(change.old_mode, change.old), _side(change.new_mode, change.new)
-        side = sides.get(change.path) or _Sides(before, before, before)
-        sides[change.path] = side._replace(half=entry)
+    sides = {
+        change.path: _Sides(_side(change.old_mode, change.old), _side(change.new_mode, change.new))
+        for change in walk_trees(store, old, new)
+    }
+    for half in halves:
+        for change in walk_trees(store, old, half):
+            before = _side(change.old_mode, change.old)
+            side = sides.get(change.path) or _Sides(before, before)
+            entry = _side(change.new_mode, change.new)
+            sides[change.path] = side._replace(halves=(*side.halves, entry))
     return sides
 
 
@@ -143,12 +145,13 @@ def _side(mode: int, raw: RawId | None) -> FileEntry | None:
 
 
 class _Planner:
-    def __init__(self, root: Path, store: ObjectStore, known: Known, target: TreeFiles) -> None:
+    def __init__(
+        self, root: Path, known: Known, new: TreeFiles, halves: Sequence[TreeFiles]
+    ) -> None:
         self._root = os.fsencode(root)
-        self._store = store
         self._known = known
-        self._target = target
-        self._half: TreeFiles | None = None
+        self._new = new
+        self._halves = halves
         self._plan = CheckoutPlan()
         # Folder → True when it is one, False when it is missing, else what stands in its place.
         self._folders: dict[bytes, bool | bytes] = {b"": True}
@@ -159,16 +162,10 @@ class _Planner:
         self._untracked: list[bytes] = []
 
     def plan(
-        self,
-        old: RawId,
-        new: RawId,
-        stage: Mapping[bytes, FileEntry | None],
-        half: RawId | None,
+        self, sides: Mapping[bytes, _Sides], stage: Mapping[bytes, FileEntry | None]
     ) -> CheckoutPlan:
         plan = self._plan
         plan.stage = Stage(stage)
-        self._half = None if half is None else TreeFiles(self._store, half)
-        sides = read_sides(self._store, old, new, half)
         for path in sorted(sides):
             side = sides[path]
             if path in stage:
@@ -182,7 +179,7 @@ class _Planner:
         self._check_blocked()
         self._check_occupied()
         self._check_stage(path for path, side in sides.items() if side.new)
-        if half is not None:
+        if self._halves:
             plan.folders = {path.rpartition(b"/")[0] for path in sides}
         self._refuse()
         return plan
@@ -205,21 +202,20 @@ class _Planner:
         content = self._content(path, key)
         if content is not None and content == wanted:
             plan.adopted.append((path, key, content[1]))
-        elif content is not None and content in {side.old, side.half}:
+        elif content is not None and content in (side.old, *side.halves):
             if wanted is None:
                 plan.removals.append((path, key))
             else:
                 plan.writes.append(Write(path, *wanted, over=key))
         elif side.old != wanted:
-            is_ours = side.old is not None or side.half is not None
+            is_ours = any(entry is not None for entry in (side.old, *side.halves))
             (self._changed if is_ours else self._untracked).append(path)
 
     def _decide_folder(self, path: bytes, side: _Sides) -> None:
         """Decide about a file in whose place the working tree has a folder."""
-        from_half = self._half is not None and self._half.is_folder(path)
+        from_half = any(half.is_folder(path) for half in self._halves)
         if side.new is None:
-            is_wanted = from_half or self._target.is_folder(path)
-            if side.old is not None and not is_wanted:
+            if side.old is not None and not from_half and not self._new.is_folder(path):
                 self._changed.append(path)
         elif from_half or side.old != side.new:
             self._plan.writes.append(Write(path, *side.new, over=None))

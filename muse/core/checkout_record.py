@@ -2,7 +2,7 @@
 
 It is durable before the first file of the working tree is touched and goes away after HEAD has
 moved. While it is there and HEAD has not moved, a file may be as in either of two trees, and both
-are stored; so the same switch finishes, or a switch back undoes it, without a complaint about
+are stored. So the same switch finishes, or a switch back undoes it, without a complaint about
 files that only Muse has changed (G5).
 """
 
@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from muse.core.codec import CodecError, seal, unseal
 from muse.core.io import read_bytes, write_bytes_atomic
-from muse.core.paths import head_path, muse_dir
+from muse.core.paths import muse_dir
+from muse.core.refs import RefStore
 from muse.core.types import RawId
 
 _FORMAT: Final = 1
@@ -24,18 +25,19 @@ class CheckoutRecord(NamedTuple):
 
     Attributes:
         command: What to type to finish it, as in ``switch topic``.
-        before: The HEAD file's text when it began.
-        after: What the HEAD file's text will be.
-        from_tree: The tree that was checked out.
-        to_tree: The tree that was to be.
+        back: What to type to go back; empty when nothing was checked out before.
+        head: What the HEAD file's text will be.
+        commit: The id of the commit that HEAD will lead to; empty for a branch without commits.
+        trees: The tree that the working tree is brought to, and those of interrupted checkouts
+            before it: a file may be as in any of them.
         time_s: When it began.
     """
 
     command: str
-    before: str
-    after: str
-    from_tree: RawId
-    to_tree: RawId
+    back: str
+    head: str
+    commit: str
+    trees: tuple[RawId, ...]
     time_s: int
 
 
@@ -60,10 +62,9 @@ def read_interrupted_checkout(root: Path) -> CheckoutRecord | None:
     record = _decode(data) if data else None
     if record is None:
         return None
-    head = read_bytes(head_path(root), doing="read HEAD") or b""
-    if record.before != record.after and head.decode("utf-8", "surrogateescape") == record.after:
-        return None
-    return record
+    refs = RefStore(root)
+    is_done = refs.head_text() == record.head and (refs.head().commit or "") == record.commit
+    return None if is_done else record
 
 
 def _decode(data: bytes) -> CheckoutRecord | None:
@@ -75,10 +76,10 @@ def _decode(data: bytes) -> CheckoutRecord | None:
             return None
         return CheckoutRecord(
             str(value["command"]),
-            str(value["before"]),
-            str(value["after"]),
-            RawId(bytes(value["from_tree"])),
-            RawId(bytes(value["to_tree"])),
+            str(value["back"]),
+            str(value["head"]),
+            str(value["commit"]),
+            tuple(RawId(bytes(tree)) for tree in value["trees"]),
             int(value["time_s"]),
         )
     except (CodecError, KeyError, TypeError, ValueError):

@@ -85,10 +85,10 @@ def check_out(
     new: RawId,
     *,
     stage: Stage | None = None,
-    half: RawId | None = None,
+    halves: tuple[RawId, ...] = (),
 ) -> Stage:
     """Plan and apply."""
-    plan = plan_checkout(root, store, old, new, stage=stage or {}, known=unknown, half=half)
+    plan = plan_checkout(root, store, old, new, stage=stage or {}, known=unknown, halves=halves)
     apply_checkout(root, store, plan, placed=lambda *_: None)
     return plan.stage
 
@@ -246,8 +246,14 @@ def test_an_interrupted_checkout_finishes_goes_back_or_goes_elsewhere(
         ids = [store_tree(store, files) for files in (old, new, third)]
         plan = plan_checkout(root, store, ids[0], ids[1], stage={}, known=unknown)
         _cut_after(root, store, plan_steps=cut, old=ids[0], new=ids[1])
+        halves: tuple[RawId, ...] = (ids[1],)
+        if data.draw(st.booleans()):
+            # Killed again, on the way to somewhere else.
+            steps = data.draw(st.integers(0, 8))
+            _cut_after(root, store, plan_steps=steps, old=ids[0], new=ids[2], halves=halves)
+            halves = (ids[1], ids[2])
         goal = data.draw(st.sampled_from([0, 1, 2]))
-        check_out(root, store, ids[0], ids[goal], half=ids[1])
+        check_out(root, store, ids[0], ids[goal], halves=halves)
         assert read_files(root) == (old, new, third)[goal]
         assert not [f for f in empty_folders(root) if f != folder and ".muse" not in f]
         assert plan.stage == {}
@@ -257,7 +263,15 @@ class _CutError(Exception):
     pass
 
 
-def _cut_after(root: Path, store: ObjectStore, *, plan_steps: int, old: RawId, new: RawId) -> None:
+def _cut_after(
+    root: Path,
+    store: ObjectStore,
+    *,
+    plan_steps: int,
+    old: RawId,
+    new: RawId,
+    halves: tuple[RawId, ...] = (),
+) -> None:
     left = plan_steps
 
     def placed(*_: object) -> None:
@@ -266,7 +280,7 @@ def _cut_after(root: Path, store: ObjectStore, *, plan_steps: int, old: RawId, n
         if left < 0:
             raise _CutError
 
-    plan = plan_checkout(root, store, old, new, stage={}, known=unknown)
+    plan = plan_checkout(root, store, old, new, stage={}, known=unknown, halves=halves)
     try:
         apply_checkout(root, store, plan, placed=placed)
     except _CutError:
@@ -439,5 +453,5 @@ def test_stale_temps_go_when_an_interrupted_checkout_is_resumed(store: ObjectSto
     (store.root / "d").mkdir()
     (store.root / "d/.restore-tmp-+4242-abcdef").write_text("half")
     (store.root / "d/.restore-tmp-foreign").write_text("not ours")
-    check_out(store.root, store, EMPTY_TREE, tree, half=tree)
+    check_out(store.root, store, EMPTY_TREE, tree, halves=(tree,))
     assert sorted(os.listdir(store.root / "d")) == [".restore-tmp-foreign", "x"]
