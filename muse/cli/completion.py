@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from muse.cli.parsing import COLOR_CHOICES, MuseParser, build_parser
+from muse.cli.invocation import COLOR_CHOICES
+from muse.cli.parsing import MuseParser, build_parser
 from muse.cli.registry import ALIASES, CODE_VERBS, VERBS, load_command
 from muse.core.errors import MuseError
 

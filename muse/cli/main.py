@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # start-up time: 'muse --version' needs none of this
     from pathlib import Path
 
     from muse.cli.context import Result
-    from muse.cli.parsing import Invocation
+    from muse.cli.invocation import Invocation
 
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
@@ -61,9 +61,11 @@ def _run(arguments: list[str]) -> int:
     from muse.cli import output
 
     output.prepare_streams()
-    from muse.cli.parsing import HelpRequested, parse_invocation
+    from muse.cli.invocation import parse_invocation
 
     invocation = parse_invocation(arguments)
+    from muse.cli.parsing import HelpRequested
+
     try:
         result, paged = _dispatch(invocation), invocation.verb
     except HelpRequested as help_text:
@@ -168,7 +170,7 @@ def _current_folder() -> Path:
 def _fail(error: BaseException, arguments: list[str]) -> int:
     """Report an error and return its exit code."""
     from muse.cli import output
-    from muse.cli.parsing import wants_json
+    from muse.cli.invocation import wants_json
     from muse.core.errors import IoFailedError
 
     if isinstance(error, output.OutputClosedError):

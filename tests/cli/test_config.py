@@ -106,7 +106,7 @@ class TestInit:
         """Init says where, on which branch, and what to type next; data on stdout alone."""
         outcome = cli("init", "song")
         assert outcome.out == f"Created a repository in {tmp_path / 'song'}, on branch main.\n"
-        assert "muse -C song status" in outcome.err
+        assert "'cd song', then 'muse status'" in outcome.err
 
     def test_again_changes_nothing(self, cli: Cli, repo: Path) -> None:
         """Init in a repository is exit 0 and leaves it as it is."""

@@ -21,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Show the help that was asked for."""
     from muse.cli.help import help_result
-    from muse.cli.parsing import build_parser, parse_invocation
+    from muse.cli.invocation import parse_invocation
+    from muse.cli.parsing import build_parser
     from muse.cli.registry import load_command
 
     if args.command is None:

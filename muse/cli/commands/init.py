@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from muse.cli.context import Context, Result
 from muse.core.paths import show_path
@@ -30,7 +31,9 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     from muse.core.refs import DEFAULT_BRANCH
     from muse.ops.init import init
 
-    folder = ctx.cwd / os.path.normpath(args.dir)
+    folder = ctx.cwd / args.dir if args.dir != "." else ctx.cwd
+    if ".." in folder.parts:
+        folder = Path(os.path.realpath(folder))
     branch = args.initial_branch or ctx.config(here=False).get("init.branch") or DEFAULT_BRANCH
     made = init(folder, bare=args.bare, branch=branch)
     where = show_path(os.fspath(made.root))
@@ -44,11 +47,12 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         return Result(data, f"{where} is a Muse repository already; nothing was changed.")
     kind = "a bare repository" if made.bare else "a repository"
     text = f"Created {kind} in {where}, on branch {show_path(made.branch)}."
-    target = "" if args.dir == "." else f" -C {show_path(args.dir)}"
+    go = "" if args.dir == "." else f"'cd {show_path(args.dir)}', then "
     step = (
-        f"Next: push to it from another one, 'muse push -u {where}'."
+        f"Next, in the repository to push from: 'muse remote add origin {where}', "
+        "then 'muse push -u origin main'."
         if made.bare
-        else f"Next: 'muse{target} status' shows what is there, "
-        f"'muse{target} commit -m \"First\"' commits all of it."
+        else f"Next: {go}'muse status' shows what is there, "
+        "and 'muse commit -m \"First\"' records all of it."
     )
     return Result(data, text, notes=(step,))
