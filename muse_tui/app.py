@@ -27,7 +27,7 @@ from muse_tui.model import (
 )
 from muse_tui.screens.main import MainScreen
 from muse_tui.screens.welcome import WelcomeScreen
-from muse_tui.themes import THEMES, paint_css
+from muse_tui.themes import THEMES, defaults
 
 _NEWS = {
     StatusDelta: messages.StatusChanged,
@@ -50,7 +50,6 @@ class MuseApp(App[int]):
     """
 
     CSS_PATH = "app.tcss"
-    CSS = paint_css()
     TITLE = "muse"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -68,6 +67,10 @@ class MuseApp(App[int]):
         self._opened = False
 
     # Life -------------------------------------------------------------------------------------
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return our colours, for themes that are not ours."""
+        return defaults(dark=self.current_theme.dark)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the screen with the panes."""

@@ -9,6 +9,7 @@ with an error, and a new engine is started: the screen stays.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import socket
@@ -99,6 +100,7 @@ class EngineLink:
         self._process = process or EngineProcess(start)
         self._connection: Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
         self._hear: Hear = _deaf
         self._next = 0
         self._waiting: dict[int, asyncio.Future[object]] = {}
@@ -119,6 +121,8 @@ class EngineLink:
         """
         self._hear = hear
         self._loop = asyncio.get_running_loop()
+        # Textual finds the running application through the context.
+        self._context = contextvars.copy_context()
         self._listen()
 
     def _listen(self) -> None:
@@ -136,11 +140,11 @@ class EngineLink:
         try:
             while True:
                 message = connection.recv()
-                loop.call_soon_threadsafe(self._on_message, message)
+                loop.call_soon_threadsafe(self._on_message, message, context=self._context)
         except (EOFError, OSError, RuntimeError):
             pass
         try:
-            loop.call_soon_threadsafe(self._on_end, connection)
+            loop.call_soon_threadsafe(self._on_end, connection, context=self._context)
         except RuntimeError:
             return  # the loop has closed: the interface is gone
 

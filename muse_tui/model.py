@@ -189,7 +189,8 @@ class DiffLine(NamedTuple):
     """One line of a diff.
 
     Attributes:
-        kind: ``" "`` context, ``+``, ``-``, ``@`` hunk header, ``f`` file header, ``i`` a note.
+        kind: ``" "`` context, ``+``, ``-``, ``@`` hunk header, ``f`` a heading, ``t`` plain text,
+            ``i`` a note.
         old: Line number before, or 0.
         new: Line number after, or 0.
         text: The line without its end, safe to draw.

@@ -8,46 +8,49 @@ nothing is told by colour alone.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
+from rich.style import Style
+from textual.color import Color
 from textual.theme import Theme
 
-# name of the paint → CSS declarations; `$p-…` come from the theme's variables
-PAINTS: Final[dict[str, str]] = {
-    "text": "color: $p-text;",
-    "strong": "color: $p-strong; text-style: bold;",
-    "dim": "color: $p-dim;",
-    "faint": "color: $p-faint;",
-    "accent": "color: $p-accent;",
-    "accent-strong": "color: $p-accent; text-style: bold;",
-    "line": "color: $p-line;",
-    "good": "color: $p-good;",
-    "bad": "color: $p-bad;",
-    "warn": "color: $p-warn;",
-    "name": "color: $p-name;",
-    "tag": "color: $p-tag;",
-    "hit": "color: $p-warn; text-style: bold underline;",
-    "cursor": "background: $p-cursor;",
-    "cursor-blurred": "background: $p-cursor-blurred;",
-    "range": "background: $p-range;",
-    "bar": "background: $p-bar; color: $p-text;",
-    "key": "color: $p-accent; text-style: bold;",
-    "added": "background: $p-added;",
-    "removed": "background: $p-removed;",
-    "added-word": "background: $p-added-word; text-style: bold;",
-    "removed-word": "background: $p-removed-word; text-style: bold;",
-    "hunk": "color: $p-name; background: $p-bar;",
-    "syntax-keyword": "color: $p-syntax-keyword;",
-    "syntax-string": "color: $p-syntax-string;",
-    "syntax-comment": "color: $p-syntax-comment; text-style: italic;",
-    "syntax-number": "color: $p-syntax-number;",
-    "syntax-name": "color: $p-syntax-name;",
-    "syntax-type": "color: $p-syntax-type;",
-    "lane0": "color: $p-name;",
-    "lane1": "color: $p-good;",
-    "lane2": "color: $p-warn;",
-    "lane3": "color: $p-tag;",
-    "lane4": "color: $p-bad;",
+# name of the paint → colour of the text, colour behind it, bold / italic / underline
+PAINTS: Final[dict[str, tuple[str, str, str]]] = {
+    "text": ("text", "", ""),
+    "strong": ("strong", "", "bold"),
+    "dim": ("dim", "", ""),
+    "faint": ("faint", "", ""),
+    "accent": ("accent", "", ""),
+    "accent-strong": ("accent", "", "bold"),
+    "line": ("line", "", ""),
+    "good": ("good", "", ""),
+    "bad": ("bad", "", ""),
+    "warn": ("warn", "", ""),
+    "name": ("name", "", ""),
+    "tag": ("tag", "", ""),
+    "hit": ("warn", "", "bold underline"),
+    "cursor": ("", "cursor", ""),
+    "cursor-blurred": ("", "cursor-blurred", ""),
+    "range": ("", "range", ""),
+    "bar": ("text", "bar", ""),
+    "key": ("accent", "", "bold"),
+    "added": ("", "added", ""),
+    "removed": ("", "removed", ""),
+    "added-word": ("", "added-word", "bold"),
+    "removed-word": ("", "removed-word", "bold"),
+    "hunk": ("name", "bar", ""),
+    "syntax-keyword": ("syntax-keyword", "", ""),
+    "syntax-string": ("syntax-string", "", ""),
+    "syntax-comment": ("syntax-comment", "", "italic"),
+    "syntax-number": ("syntax-number", "", ""),
+    "syntax-name": ("syntax-name", "", ""),
+    "syntax-type": ("syntax-type", "", ""),
+    "lane0": ("name", "", ""),
+    "lane1": ("good", "", ""),
+    "lane2": ("warn", "", ""),
+    "lane3": ("tag", "", ""),
+    "lane4": ("bad", "", ""),
 }
 
 
@@ -141,6 +144,28 @@ MUSE_ANSI: Final = Theme(
 THEMES: Final = (MUSE_DARK, MUSE_LIGHT, MUSE_ANSI)
 
 
-def paint_css() -> str:
-    """Return the style sheet that gives every paint its colours."""
-    return "\n".join(f".p--{name} {{ {body} }}" for name, body in PAINTS.items())
+def defaults(*, dark: bool) -> dict[str, str]:
+    """Return our colours for a theme that is not ours."""
+    return dict(_DARK if dark else _LIGHT)
+
+
+@functools.cache
+def paint_style(variables: tuple[tuple[str, str], ...], name: str) -> Style:
+    """Return the style of a paint; it sets only what the paint says.
+
+    Args:
+        variables: The theme's colours, as `paint_variables` returns them.
+        name: A name of `PAINTS`.
+    """
+    colors = dict(variables)
+    text, behind, attributes = PAINTS[name]
+    style = Style.parse(attributes) if attributes else Style()
+    fore = Color.parse(colors[f"p-{text}"]).rich_color if text else None
+    back = Color.parse(colors[f"p-{behind}"]).rich_color if behind else None
+    return style + Style(color=fore, bgcolor=back)
+
+
+def paint_variables(theme: Theme) -> tuple[tuple[str, str], ...]:
+    """Return the colours that paints are made of, in a form that can be remembered."""
+    own = {name: value for name, value in theme.variables.items() if name.startswith("p-")}
+    return tuple(sorted({**defaults(dark=theme.dark), **own}.items()))

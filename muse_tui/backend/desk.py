@@ -134,6 +134,7 @@ class Desk:
         )  # fmt: skip
         handlers: dict[str, Handler] = {verb: self._changing(verb) for verb in verbs}
         handlers["init"] = self._init
+        handlers["settle"] = lambda: Done("")
         handlers["reconcile"] = self._reconcile
         handlers["job_ended"] = self._job_ended
         handlers["set_theme"] = self._set_theme

@@ -311,23 +311,26 @@ def _commit_header(oid: str, place: Place) -> list[DiffLine]:
     import time
 
     commit = place.repo.commit(ObjectId(oid))
-    when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(commit.author.time_s))
-    offset = commit.author.offset
+    author = commit.author
+    when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(author.time_s + author.offset_min * 60))
+    subject, *body = commit.text.rstrip().split("\n")
     head = [
-        f"commit  {oid.removeprefix('sha256:')}",
-        f"author  {commit.author.name} <{commit.author.email}>",
-        f"date    {when} UTC  (written at {offset})",
+        f"{oid.removeprefix('sha256:')}",
+        f"{author.name} <{author.email}>, {when} {author.offset}",
         "",
     ]
-    return [*_notes(*head), *_notes(*(f"    {line}" for line in commit.text.rstrip().split("\n"))),
-            *_notes("")]  # fmt: skip
+    shown = [DiffLine("t", 0, 0, show_text(line)) for line in body]
+    return [DiffLine("f", 0, 0, show_text(subject)), *shown, *_notes("", *head)]
 
 
 def _file_header(change: Change, totals: str) -> list[DiffLine]:
     name = show_path(change.path)
     if change.old_path != change.path:
         name = f"{show_path(change.old_path)} → {name}"
-    return [DiffLine("f", 0, 0, f"{change_mark(change)}  {name}  {totals}".rstrip())]
+    return [
+        DiffLine("i", 0, 0, ""),
+        DiffLine("f", 0, 0, f"{change_mark(change)}  {name}  {totals}".rstrip()),
+    ]
 
 
 def _totals(text: FileText) -> str:
@@ -335,4 +338,5 @@ def _totals(text: FileText) -> str:
         return f"{size(text.new_size)}: too big to be compared here"
     if text.text.binary:
         return f"binary, {size(text.old_size)} → {size(text.new_size)}"
-    return f"+{text.text.added} −{text.text.removed}"
+    counts = (("+", text.text.added), ("−", text.text.removed))
+    return " ".join(f"{sign}{number}" for sign, number in counts if number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import traceback
 from typing import TYPE_CHECKING, TypeVar
 
@@ -136,6 +138,15 @@ class ActionBase(Screen[None]):
         assert isinstance(answer, kind), f"{method} answered {type(answer).__name__}"
         return answer
 
+    async def settle(self) -> None:
+        """Wait until what was asked for before is done and shown: keys may be typed ahead."""
+        with contextlib.suppress(EngineError):
+            await self.engine.call("settle")
+        shown = asyncio.get_running_loop().create_future()
+        # Behind the news in this screen's queue, so those have been shown when it runs.
+        self.call_later(lambda: shown.done() or shown.set_result(None))
+        await shown
+
     async def choose(self, screen: ModalScreen[T]) -> T | None:
         """Show a box and wait for its answer; None when it was left."""
         return await self.app.push_screen_wait(screen)
@@ -208,6 +219,10 @@ class ActionBase(Screen[None]):
 
     def key_under_cursor(self) -> DiffKey | None:
         """Return what the diff should show."""
+        raise NotImplementedError
+
+    def key_of_file(self) -> DiffKey | None:
+        """Return the diff of the file under the cursor among the files of a commit."""
         raise NotImplementedError
 
     def refresh_faces(self) -> None:

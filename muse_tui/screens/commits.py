@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual import work
 
 from muse_tui import drafts
-from muse_tui.model import BranchRow, Draft
+from muse_tui.link import EngineError
+from muse_tui.model import BranchRow, DiffDoc, DiffKey, Draft
 from muse_tui.screens.base import ActionBase
 from muse_tui.screens.branches import BranchAnswer, BranchScreen
 from muse_tui.screens.commit_box import CommitAnswer, CommitScreen
@@ -32,6 +33,7 @@ class CommitActions(ActionBase):
     async def _commit(self, *, amend: bool) -> None:
         if self.refuse_busy() or self.refuse_readonly():
             return
+        await self.settle()
         if not amend and not await self._something_staged():
             return
         messages = await self.ask("messages", tuple) or ()
@@ -39,7 +41,13 @@ class CommitActions(ActionBase):
         if draft.amend != amend:
             draft = Draft(str(messages[0]) if amend and messages else "", amend)
         answer = await self.choose(
-            CommitScreen(draft, messages=messages, root=self.root, rows=self.staged.rows.every())
+            CommitScreen(
+                draft,
+                messages=messages,
+                root=self.root,
+                rows=self.staged.rows.every(),
+                ask_diff=self.show_staged,
+            )
         )
         if isinstance(answer, CommitAnswer):
             self.start_job(
@@ -48,6 +56,16 @@ class CommitActions(ActionBase):
                 message=answer.text,
                 amend=amend,
             )
+
+    @work(group="box-diff", exit_on_error=False)
+    async def show_staged(self, box: CommitScreen, key: DiffKey) -> None:
+        """Read the diff of a staged file for the commit box."""
+        try:
+            doc = await self.engine.call("diff", key=key, context=self.context_lines)
+        except EngineError:
+            return  # the main diff shows what is wrong
+        if isinstance(doc, DiffDoc) and box.is_current:
+            box.show_diff(doc)
 
     async def _something_staged(self) -> bool:
         if self.staged.rows.total:
@@ -77,6 +95,7 @@ class CommitActions(ActionBase):
         """Write the message in the user's editor."""
         if self.refuse_busy() or self.refuse_readonly():
             return
+        await self.settle()
         if not await self._something_staged():
             return
         path = drafts.draft_path(self.root)

@@ -161,6 +161,9 @@ class FileActions(ActionBase):
         event.stop()
         if isinstance(event.row, CommitRow):
             self.open_commit(event.row)
+        elif isinstance(event.pane, CommitFilesList):
+            self.ask_diff(self.key_of_file())
+            self.show_pane("diff")
         elif isinstance(event.pane, FileList) and isinstance(event.row, FileRow):
             self.show_pane("diff")
         else:

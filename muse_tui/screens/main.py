@@ -148,6 +148,8 @@ class MainScreen(
             return
         if event.pane is self.diff:
             self.refresh_titles()
+        elif event.pane.id == "files" and event.pane.has_focus:
+            self.ask_diff(self.key_of_file())
         elif event.pane.id == self.owner and not self.showing_files:
             self.ask_diff(self.key_under_cursor())
 
@@ -160,6 +162,12 @@ class MainScreen(
         row = files.current
         source = Source.STAGED if files is self.staged else Source.UNSTAGED
         return DiffKey(source, path=row.path) if row else None
+
+    def key_of_file(self) -> DiffKey | None:
+        """Return the diff of the file under the cursor among the files of a commit."""
+        files = self.query_one(CommitFilesList)
+        row = files.current
+        return DiffKey(Source.COMMIT, row.path, files.oid) if row else None
 
     def ask_diff(self, key: DiffKey | None, *, now: bool = False) -> None:
         """Ask for a diff; keys held down ask for the last one only."""

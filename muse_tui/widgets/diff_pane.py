@@ -48,7 +48,7 @@ def unified_rows(lines: Iterable[DiffLine]) -> list[DiffRow]:
     file = -1
     for number, diff_line in enumerate(lines):
         file += diff_line.kind == "f"
-        place = number if diff_line.kind in "f@i" else 0
+        place = number if diff_line.kind in "f@it" else 0
         key = (diff_line.kind, diff_line.old, diff_line.new, file * 10_000_000 + place)
         rows.append(DiffRow(key, diff_line, None))
     return rows
@@ -98,7 +98,6 @@ class DiffList(VirtualList[DiffRow, RowKey]):
         self.split = False
         self.x = 0
         self._digits = 4
-        self._styles: dict[str, Style] = {}
 
     # What it shows ----------------------------------------------------------------------------
 
@@ -116,7 +115,7 @@ class DiffList(VirtualList[DiffRow, RowKey]):
             self.rows.replace(())
             self.scroll_to(y=0, animate=False, force=True)
         self.replace(split_rows(lines) if self.split else unified_rows(lines))
-        if not same and doc is not None:
+        if not same and doc is not None and doc.key.source is not Source.COMMIT:
             self._to_first_change()
 
     def _to_first_change(self) -> None:
@@ -164,11 +163,6 @@ class DiffList(VirtualList[DiffRow, RowKey]):
 
     # Drawing ----------------------------------------------------------------------------------
 
-    def notify_style_update(self) -> None:
-        """Forget the colours of the theme before."""
-        self._styles.clear()
-        super().notify_style_update()
-
     def row_text(self, row: DiffRow) -> str:
         """Return the line's text."""
         return "  ".join(side.text for side in (row.left, row.right) if side is not None)
@@ -195,8 +189,9 @@ class DiffList(VirtualList[DiffRow, RowKey]):
             mark = "▸ " if diff_line.hunk == self.hunk and self.has_focus else "  "
             text = clean(diff_line.text)
             return line([(mark, self.paint("accent")), (text, Style())], [], width=width, base=head)
-        if diff_line.kind == "i":
-            return line([(clean(diff_line.text), self.paint("dim"))], [], width=width, base=base)
+        if diff_line.kind in "it":
+            paint = self.paint("dim" if diff_line.kind == "i" else "text")
+            return line([(clean(diff_line.text), paint)], [], width=width, base=base)
         number = diff_line.old if diff_line.kind == "-" else diff_line.new
         return self._code(diff_line, number, width, base)
 
@@ -247,19 +242,13 @@ class DiffList(VirtualList[DiffRow, RowKey]):
             style = plain
             for span in diff_line.syntax:
                 if span.start <= start < span.end:
-                    style = self._syntax(span.kind)
+                    style = self.paint(f"syntax-{span.kind}")
                     break
             style = base + style
             if any(span.start <= start < span.end for span in diff_line.words):
                 style += word
             segments += inked(text[start:end], style)
         return segments
-
-    def _syntax(self, kind: str) -> Style:
-        style = self._styles.get(kind)
-        if style is None:
-            style = self._styles[kind] = self.paint(f"syntax-{kind}")
-        return style
 
     # Keys -------------------------------------------------------------------------------------
 

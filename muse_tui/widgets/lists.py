@@ -122,8 +122,8 @@ class CommitList(VirtualList[CommitRow, str]):
         age = ago(self.now_s() - row.when_s)
         left.append((f"{age:>4}  ", self.paint("faint")))
         for tag in row.refs:
-            paint = {"tag": "tag", "remote": "dim"}.get(tag.kind, "name")
-            sign = {"tag": "⚑", "head": "◇"}.get(tag.kind, "")
+            paint = {"tag": "tag", "remote": "dim", "head": "accent-strong"}.get(tag.kind, "name")
+            sign = "⚑" if tag.kind == "tag" else "◇" if tag.name == "HEAD" else ""
             left.append((f"{sign}{clean(tag.name)}", self.paint(paint)))
             left.append((" ", self.paint("dim")))
         left.append((clean(row.subject), self.paint("text")))

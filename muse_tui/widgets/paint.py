@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.style import Style
 from textual.widget import Widget
 
-from muse_tui.themes import PAINTS
+from muse_tui.themes import paint_style, paint_variables
 
 
 class Painted(Widget):
-    """A widget that draws with the named paints of `themes.PAINTS`."""
+    """A widget that draws with the named paints of `themes.PAINTS`.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"p--{name}" for name in PAINTS}
+    Component classes would do the same, at ten times the price of a style update.
+    """
+
+    _paints: dict[str, Style]
+    _paints_theme: object = None
 
     def paint(self, name: str) -> Style:
         """Return the style of a paint: only what it sets, so that it can be added to a base."""
-        return self.get_component_rich_style(f"p--{name}", partial=True)
+        theme = self.app.current_theme
+        if self._paints_theme is not theme:
+            self._paints, self._paints_theme = {}, theme
+        style = self._paints.get(name)
+        if style is None:
+            style = self._paints[name] = paint_style(paint_variables(theme), name)
+        return style

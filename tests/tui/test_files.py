@@ -73,9 +73,7 @@ class TestHunks:
             data = repo.objects.read(entry[1])[1].decode()
             assert data == text.replace("line 30\n", "30\n")
 
-    async def test_lines_of_a_range_are_staged_and_unstaged(
-        self, song: Song, opened: Open
-    ) -> None:
+    async def test_lines_of_a_range_are_staged_and_unstaged(self, song: Song, opened: Open) -> None:
         """Single lines go to the stage and come back, byte for byte."""
         song.write("chorus.txt", "la la la\none\ntwo\nthree\n")
         async with opened(song.root) as stage:
@@ -87,8 +85,9 @@ class TestHunks:
             assert song.repo.objects.read(entry[1])[1] == b"la la la\ntwo\n"
             await stage.press("2", "enter")
             await stage.until(
-                lambda: stage.main.diff.key is not None
-                and stage.main.diff.key.source is Source.STAGED
+                lambda: (
+                    stage.main.diff.key is not None and stage.main.diff.key.source is Source.STAGED
+                )
             )
             await stage.press("space")
             await stage.until(lambda: not stage.staged())

@@ -1,0 +1,135 @@
+"""The installed command in a real terminal: a session as a person has it, and every death."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from muse_tui import drafts
+from tests.tui.conftest import Song
+from tests.tui.terminal import Terminal
+
+pytestmark = pytest.mark.tui
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Terminal]]:
+    """Start ``muse-tui`` in a terminal; it is ended with the test."""
+    running: list[Terminal] = []
+
+    def begin(root: Path, *arguments: str, size: tuple[int, int] = (120, 40)) -> Terminal:
+        running.append(Terminal("muse-tui", *arguments, cwd=root, size=size))
+        return running[-1]
+
+    yield begin
+    for terminal in running:
+        terminal.close()
+
+
+class TestSession:
+    def test_edit_see_stage_commit_kill_and_read_health(
+        self, song: Song, start: Callable[..., Terminal]
+    ) -> None:
+        """A file edited outside is seen, staged and committed; after kill -9 health tells it."""
+        terminal = start(song.root)
+        terminal.until("Nothing changed.")
+        song.write("idea.md", "an idea\n")
+        terminal.until("idea.md")
+        terminal.send(" ")
+        terminal.until("Staged idea.md")
+        terminal.send("c")
+        terminal.until("ctrl+s commit")
+        terminal.send("Add an idea")
+        terminal.until("Add an idea")
+        terminal.send("\x13")
+        terminal.until("Committed")
+        assert song.repo.head_commit() is not None
+        terminal.send("c")
+        terminal.until("There is nothing to commit")
+        song.write("more.md", "more\n")
+        terminal.until("more.md")
+        terminal.send("ac")
+        terminal.until("ctrl+s commit")
+        terminal.send("Half a sent")
+        terminal.until("Half a sent")
+        terminal.kill_interface(signal.SIGKILL)
+        assert terminal.wait() == 128 + signal.SIGKILL
+        assert terminal.is_restored()
+        assert "Your commit message is kept" in terminal.raw.decode()
+        again = start(song.root)
+        again.until("muse-tui was killed")
+        again.until("your draft is kept")
+        again.send("c")
+        again.until("esc keep draft")
+        again.until("Half a sent")
+        again.send("\x1b")
+        again.until(lambda: "esc keep draft" not in again.text())
+        again.send("4")
+        again.until("The interface was killed")
+        again.send("q")
+        assert again.wait() == 0
+        assert again.is_restored()
+
+
+class TestDeaths:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    def test_a_polite_signal_leaves_cleanly(
+        self, song: Song, start: Callable[..., Terminal], number: int
+    ) -> None:
+        """SIGTERM and SIGHUP end it with the draft on disk and the terminal as it was."""
+        song.write("chorus.txt", "lo\n")
+        song.add("chorus.txt")
+        terminal = start(song.root)
+        terminal.until("chorus.txt")
+        terminal.send("c")
+        terminal.until("ctrl+s commit")
+        terminal.send("draft of it")
+        terminal.until("draft of it")
+        terminal.kill_interface(number)
+        assert terminal.wait() == 128 + number
+        assert terminal.is_restored()
+        assert drafts.read_draft(song.root).text == "draft of it"
+        again = start(song.root)
+        again.until("clean shutdown")
+
+    def test_the_guard_passes_signals_on(self, song: Song, start: Callable[..., Terminal]) -> None:
+        """SIGTERM to the process that the shell knows ends the interface cleanly."""
+        terminal = start(song.root)
+        terminal.until("Nothing changed.")
+        terminal.process.kill(signal.SIGTERM)
+        assert terminal.wait() == 128 + signal.SIGTERM
+        assert terminal.is_restored()
+
+    def test_the_engine_is_started_again(self, song: Song, start: Callable[..., Terminal]) -> None:
+        """Killing the engine costs nothing but a moment: the lists come back."""
+        terminal = start(song.root)
+        terminal.until("Nothing changed.")
+        pid = terminal.interface()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        terminal.until("The engine stopped")
+        song.write("idea.md", "an idea\n")
+        terminal.until("idea.md")
+
+
+class TestCommandLine:
+    def test_outside_of_a_repository_it_offers_one(
+        self, tmp_path: Path, start: Callable[..., Terminal]
+    ) -> None:
+        """It names the folder, and ``y`` creates a repository there and opens it."""
+        terminal = start(tmp_path)
+        terminal.until("is not inside a Muse repository")
+        terminal.send("y")
+        terminal.until("Nothing changed.")
+        assert (tmp_path / ".muse").is_dir()
+        terminal.send("q")
+        assert terminal.wait() == 0
+
+    def test_a_folder_can_be_named(self, song: Song, start: Callable[..., Terminal]) -> None:
+        """``muse-tui DIR`` opens the repository at or above DIR."""
+        terminal = start(Path("/"), str(song.root / "src"))
+        terminal.until("Add the chorus")
