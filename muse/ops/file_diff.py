@@ -12,13 +12,13 @@ from muse.core.renames import Contents
 from muse.core.text_diff import (
     LARGE_SIZE,
     TextDiff,
-    Whitespace,
     count_changes,
     diff_texts,
     is_binary,
 )
 from muse.core.tree_diff import RENAMES, Change, RenameOptions
 from muse.core.types import RawId, raw_object_id
+from muse.core.xdiff import Whitespace
 
 
 @dataclass(frozen=True, slots=True)

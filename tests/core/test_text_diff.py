@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 from muse.core.text_diff import (
     Hunk,
     TextDiff,
-    Whitespace,
     change_blocks,
     changed_spans,
     count_changes,
@@ -22,6 +22,7 @@ from muse.core.text_diff import (
     pair_lines,
     word_spans,
 )
+from muse.core.xdiff import Whitespace
 from tests.core.texts import edited_texts, texts
 
 QUICK = settings(max_examples=40, deadline=None)
@@ -198,6 +199,20 @@ class TestWordsInsideLines:
         """Offsets count characters as surrogateescape decodes them."""
         spans = word_spans(one_hunk(b"caf\xe9 one x\n", b"caf\xe9 two x\n"))
         assert spans == {0: ((5, 8),), 1: ((5, 8),)}
+
+
+def test_comparing_loads_only_what_it_needs() -> None:
+    """The first comparison leaves the package pygit2 out, and whoever imports it later gets it."""
+    program = """
+import sys
+from muse.core.text_diff import diff_texts
+first = diff_texts(b"a\\n", b"b\\n")
+assert "pygit2" not in sys.modules and "ssl" not in sys.modules
+import pygit2
+assert pygit2.Patch.create_from(b"a\\n", b"b\\n").data.endswith(first.body)
+assert diff_texts(b"a\\n", b"b\\n") == first
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
 
 
 @QUICK
