@@ -129,9 +129,11 @@ class Context:
 
     def _report_opening(self, repo: Repository) -> None:
         if repo.readonly:
-            self.warn(
+            self.note(
                 f"{show_path(os.fspath(repo.muse))} is open for reading only: "
-                f"{repo.readonly_reason}."
+                f"{repo.readonly_reason}.",
+                hint="'muse config --user safe.directories "
+                f"{show_path(os.fspath(repo.root))}' trusts it.",
             )
         report = repo.sweep_report
         removed = sum(finding.state == "removed" for finding in report.findings) if report else 0
