@@ -26,6 +26,7 @@ from muse.core.pack_format import (
     HEADER_SIZE,
     MAX_WINDOW,
     RECORD_SIZE,
+    TRIED_HEADER,
     Record,
     RecordError,
     expand,
@@ -176,6 +177,13 @@ class Pack:
     def offsets(self) -> Iterator[tuple[RawId, int]]:
         """Yield each id with the offset of its record, sorted by id."""
         return self._index.entries()
+
+    def is_compressed(self) -> bool:
+        """Tell whether its writer has compressed what gets smaller by it."""
+        with contextlib.suppress(OSError):
+            file = _Descriptor(self.path)
+            return os.pread(file.fd, HEADER_SIZE, 0) == TRIED_HEADER
+        return False
 
     def find_prefix(self, digits: str) -> list[RawId]:
         """Return the ids that begin with these hex digits, sorted."""

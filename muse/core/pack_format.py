@@ -3,13 +3,14 @@
 ::
 
     pack    = header records trailer
-    header  = "MUSEPACK" version:u32 zero:u32
+    header  = "MUSEPACK" version:u32 tried:u32
     record  = marker:2 type:u8 flags:u8 payload:u64 stored:u64 id:32 crc:u32  bytes[stored]
     trailer = SHA-256 of all before it, which is also the file's name
 
-All numbers are big-endian. ``flags`` is 0 for bytes as they are and 1 for one zstd frame that
-says its content's size. ``crc`` is the CRC-32 of the 52 bytes before it, so that a damaged length
-is known for what it is before anybody believes it. Marker, checksum and id let a scan take up
+All numbers are big-endian. ``tried`` is 1 when whatever gets smaller by it is compressed, so that
+a repack need not try again, else 0. ``flags`` is 0 for bytes as they are and 1 for one zstd frame
+that says its content's size. ``crc`` is the CRC-32 of the 52 bytes before it, so that a damaged
+length is known for what it is before anybody believes it. Marker, checksum and id let a scan take up
 the trail behind damage: one bad record costs one object, never the rest of the pack.
 
 Nothing here is trusted: whoever reads a payload hashes it and compares with the id that was
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 PACK_MAGIC: Final = b"MUSEPACK"
 PACK_VERSION: Final = 1
 PACK_HEADER: Final = PACK_MAGIC + struct.pack(">II", PACK_VERSION, 0)
+TRIED_HEADER: Final = PACK_MAGIC + struct.pack(">II", PACK_VERSION, 1)
 HEADER_SIZE: Final = len(PACK_HEADER)
 HASH_SIZE: Final = 32
 

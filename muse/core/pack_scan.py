@@ -20,6 +20,7 @@ from muse.core.pack_format import (
     PACK_HEADER,
     PACK_MAGIC,
     RECORD_SIZE,
+    TRIED_HEADER,
     Record,
     RecordError,
     parse_record,
@@ -46,7 +47,7 @@ def check_pack_header(path: Path, data: bytes) -> bool:
     Raises:
         CorruptFileError: It says that it is of a version which this program cannot read.
     """
-    if data == PACK_HEADER:
+    if data in {PACK_HEADER, TRIED_HEADER}:
         return True
     version = data[len(PACK_MAGIC) : len(PACK_MAGIC) + 4]
     if data.startswith(PACK_MAGIC) and version[:3] == b"\0\0\0" and 1 < version[3] < 16:

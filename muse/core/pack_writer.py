@@ -15,6 +15,7 @@ from muse.core.pack_format import (
     MAX_LEVEL,
     PACK_HEADER,
     RECORD_SIZE,
+    TRIED_HEADER,
     Record,
     format_record,
     index_path,
@@ -184,7 +185,7 @@ class PackWriter:
         if not folder.is_dir():
             make_dirs(folder, durable=True)
         self._new = NewFile(folder, family=temps.OBJECT)
-        self._buffer += PACK_HEADER
+        self._buffer += PACK_HEADER if self._level is None else TRIED_HEADER
 
     def _flush(self) -> None:
         if self._buffer:

@@ -108,6 +108,10 @@ class Reach:
                 self.blobs.add(raw)
                 return None
         try:
+            if kind is None and self._store.stat(raw)[0] == "blob":
+                # Of any size, and nothing is behind it.
+                self.blobs.add(raw)
+                return None
             actual, payload = self._store.read(raw)
         except MuseError as error:
             missing = getattr(error, "reason", None) is None

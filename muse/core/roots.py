@@ -16,22 +16,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from muse.core.codec import CodecError
-from muse.core.errors import CorruptFileError, IoFailedError, MuseError
+from muse.core.codec import CodecError, unseal
+from muse.core.errors import CorruptFileError, MuseError
 from muse.core.io import read_bytes
 from muse.core.operations import Operation, operations_path, read_operations
-from muse.core.paths import drafts_dir, head_path, jobs_dir, logs_dir, stage_path, trash_dir
+from muse.core.paths import (
+    drafts_dir,
+    head_path,
+    jobs_dir,
+    logs_dir,
+    muse_dir,
+    stage_path,
+    trash_dir,
+)
 from muse.core.reflog import count_damaged_lines, read_reflog, reflog_path
 from muse.core.refs import HEADS, REMOTES, TAGS, RefStore, short_name
 from muse.core.stage import decode_stage, read_stage
-from muse.core.types import ID_PREFIX, ObjectId, ObjectType, RawId, is_object_id, to_raw
+from muse.core.types import RAW_ID_SIZE, ObjectId, ObjectType, RawId, is_object_id, to_raw
 
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
 
-# Folders whose files may name objects in a form that only their owners know.
+# No record of ours that holds raw ids is larger.
 _SCANNED_BYTES: Final = 16 << 20
-_ID = re.compile(rb"sha256:([0-9a-f]{64})(?![0-9a-f])")
+_ID = re.compile(rb"sha256:([0-9a-f]{64})")
 
 
 class Root(NamedTuple):
@@ -43,6 +51,7 @@ class Root(NamedTuple):
         kind: The type that it must have; None when any will do.
         path: For the stage, the path that it stands for.
         lesser: Whether only a way back depends on it.
+        guess: Whether it is only taken for an id by its form, and may well be none.
     """
 
     raw: RawId
@@ -50,6 +59,7 @@ class Root(NamedTuple):
     kind: ObjectType | None = None
     path: bytes = b""
     lesser: bool = False
+    guess: bool = False
 
 
 class RootFault(NamedTuple):
@@ -61,6 +71,7 @@ class RootFault(NamedTuple):
         reason: What is wrong, as the end of a sentence.
         way_out: What to type.
         lesser: Whether only a way back depends on it.
+        hides: Whether it may have named objects that nobody knows of now.
     """
 
     file: str
@@ -68,6 +79,7 @@ class RootFault(NamedTuple):
     reason: str
     way_out: str
     lesser: bool = False
+    hides: bool = True
 
 
 class Roots(NamedTuple):
@@ -77,9 +89,9 @@ class Roots(NamedTuple):
     faults: list[RootFault]
 
     @property
-    def are_known(self) -> bool:
-        """Whether every file that names objects could be read."""
-        return not self.faults
+    def hidden(self) -> RootFault | None:
+        """A file that may have named objects and cannot be read; None when there is none."""
+        return next((fault for fault in self.faults if fault.hides), None)
 
 
 def read_roots(store: ObjectStore, *, logs_since_s: float | None = None) -> Roots:
@@ -96,11 +108,14 @@ def read_roots(store: ObjectStore, *, logs_since_s: float | None = None) -> Root
     collector.add_stage()
     collector.add_reflogs()
     collector.add_operations()
+    muse = muse_dir(store.root)
     for folder, label in (
-        (trash_dir(store.root), "trash"),
         (jobs_dir(store.root), "job"),
+        (trash_dir(store.root), "trash"),
         (drafts_dir(store.root), "draft"),
-        (store.root / ".muse" / "shelves", "shelf"),
+        (muse / "shelves", "shelf"),
+        # What else is under way: an interrupted checkout, for one.
+        (muse / "code", "work under way"),
     ):
         collector.add_files(folder, label)
     return Roots(collector.roots, collector.faults)
@@ -155,7 +170,7 @@ class _Collector:
         try:
             names = list(self._refs.iter_names())
         except MuseError as error:
-            self._fail(self._root / ".muse" / "refs", "refs", error)
+            self._fail(muse_dir(self._root) / "refs", "refs", error)
             return
         for name in sorted(names, key=lambda n: (n != self._current, _rank(n), n)):
             path = self._refs.path(name)
@@ -174,7 +189,7 @@ class _Collector:
         for name in _iter_logs(logs_dir(self._root)):
             # A deleted ref takes its reflog with it, so this one was not deleted by Muse.
             if name.startswith("refs/") and name not in known:
-                self._check_unborn(self._root / ".muse" / name, name, "it is not there")
+                self._check_unborn(muse_dir(self._root) / name, name, "it is not there")
 
     def _check_unborn(self, path: Path, name: str, state: str) -> None:
         """A ref without a value is a branch without commits, unless its reflog says otherwise."""
@@ -218,7 +233,8 @@ class _Collector:
             if damaged:
                 reason = f"{damaged} of its lines cannot be read"
                 way_out = "Its other lines are intact; a line that a crash tore is of no account."
-                self.faults.append(RootFault(str(path), label, reason, way_out, lesser=True))
+                fault = RootFault(str(path), label, reason, way_out, lesser=True, hides=False)
+                self.faults.append(fault)
             for entry in entries:
                 if self._since_s is None or entry.who.time_s >= self._since_s:
                     self._add_lesser(label, entry.old, entry.new)
@@ -236,7 +252,9 @@ class _Collector:
         if damaged:
             reason = f"{damaged} of its lines cannot be read"
             way_out = "'muse undo' goes on with the lines that can be read."
-            self.faults.append(RootFault(str(path), "operation log", reason, way_out, lesser=True))
+            self.faults.append(
+                RootFault(str(path), "operation log", reason, way_out, lesser=True, hides=False)
+            )
         stages: dict[str, None] = {}
         for operation in operations:
             if self._since_s is None or operation.time_s >= self._since_s:
@@ -260,23 +278,60 @@ class _Collector:
     def add_files(self, folder: Path, label: str) -> None:
         """Add every id that stands in a file of this folder, whatever the file's form."""
         for path in _iter_files(folder):
+            if path == stage_path(self._root):
+                continue
             name = f"{label} {path.relative_to(folder).as_posix()}"
             try:
-                if path.stat().st_size > _SCANNED_BYTES:
-                    continue
-                data = read_bytes(path, doing=f"read the {label}") or b""
-            except (OSError, IoFailedError) as error:
-                reason = f"it cannot be read ({error})"
+                ids = list(_text_ids(path))
+                packed = list(_packed_ids(path))
+            except OSError as error:
+                reason = f"it cannot be read ({error.strerror})"
                 way_out = "Check the permissions and the owner of that file."
                 self.faults.append(RootFault(str(path), name, reason, way_out, lesser=True))
                 continue
-            for digits in dict.fromkeys(_ID.findall(data)):
-                self._add_lesser(name, ObjectId(ID_PREFIX + digits.decode()))
+            # A job says what it works on; elsewhere, people may have written what looks like ids.
+            guess = label != "job"
+            self.roots += [Root(raw, name, lesser=True, guess=guess) for raw in ids]
+            self.roots += [Root(raw, name, lesser=True, guess=True) for raw in packed]
 
     def _add_lesser(self, label: str, *ids: str | None) -> None:
         for oid in ids:
             if oid and is_object_id(oid):
                 self.roots.append(Root(to_raw(oid), label, lesser=True))
+
+
+def _text_ids(path: Path) -> Iterator[RawId]:
+    """Yield the ids that stand in a file of any size as text."""
+    seen = set()
+    held = b""
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            data = held + block
+            for digits in _ID.findall(data):
+                if digits not in seen:
+                    seen.add(digits)
+                    yield RawId(bytes.fromhex(digits.decode()))
+            # One may lie across two blocks.
+            held = data[-72:]
+
+
+def _packed_ids(path: Path) -> Iterator[RawId]:
+    """Yield what may be raw ids in a sealed record: byte strings of that size, or columns."""
+    if path.stat().st_size > _SCANNED_BYTES:
+        return
+    try:
+        pending = [unseal(path.read_bytes())]
+    except CodecError:
+        return
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += value.values()
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, bytes) and not len(value) % RAW_ID_SIZE:
+            for at in range(0, len(value), RAW_ID_SIZE):
+                yield RawId(value[at : at + RAW_ID_SIZE])
 
 
 def _rank(name: str) -> int:

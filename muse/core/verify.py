@@ -120,7 +120,8 @@ class _Verification:
         reach = Reach(self._store, kind_of=self._kind_of)
         gaps = self._find_gaps(reach, strict)
         commits = len(reach.commits)
-        lesser = self._find_gaps(reach, [root for root in roots.roots if root.lesser])
+        logged = [r for r in roots.roots if r.lesser and not (r.guess and r.raw not in self._whole)]
+        lesser = self._find_gaps(reach, logged)
         lesser = {raw: gap for raw, gap in lesser.items() if raw not in gaps}
         self._settle_names(gaps, lesser)
         touches = self._trace(roots, {**lesser, **gaps})
