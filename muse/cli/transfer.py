@@ -60,10 +60,9 @@ def moved(old: ObjectId | None, new: ObjectId | None) -> str:
 def traffic(objects: int, size_bytes: int, present: int) -> str:
     """Return "125 objects, 14.2 KB", with what an earlier transfer had brought."""
     text = f"{plural(objects, 'object')}, {size(size_bytes)}"
-    if present:
-        text += (
-            f"; {present} more were there already" if present > 1 else "; 1 more was there already"
-        )
+    # One or two are chance; more tell of a transfer that was killed.
+    if present > 8:
+        text += f"; {present} more were there already"
     return text
 
 

@@ -14,16 +14,14 @@ from pathlib import Path
 from muse.core.commits import Signature
 from muse.core.errors import BadTransferError, MuseError, RefNotFoundError, UsageError
 from muse.core.paths import show_text
-from muse.core.refs import DEFAULT_BRANCH, HEADS, TAGS, short_name
+from muse.core.refs import DEFAULT_BRANCH, HEADS, TAGS, Head, short_name
 from muse.core.repo import Repository, open_repo
 from muse.core.revisions import Revisions
-from muse.core.transaction import Transaction
-from muse.core.trees import EMPTY_TREE
 from muse.core.types import ObjectId, from_raw
 from muse.ops.clone_folder import CloneFolder
-from muse.ops.fast_forward import bring_files
 from muse.ops.fetch import FetchOptions, fetch_from
 from muse.ops.init import init
+from muse.ops.move_tree import move_working_tree
 from muse.ops.remote_config import (
     RemoteInfo,
     change_config,
@@ -33,7 +31,7 @@ from muse.ops.remote_config import (
 )
 from muse.remotes.address import parse_address, show_url
 from muse.remotes.media import open_remote
-from muse.remotes.protocol import RefListing, Remote, TransferCallback
+from muse.remotes.protocol import RefListing, Remote, TransferCallback, checkout_progress
 from muse.remotes.transfer import check_listing
 
 
@@ -265,23 +263,26 @@ def _start_at(
             return None
         commit = found
 
-    def move(tx: Transaction) -> None:
-        log = f"clone: from {show_url(info.url)}"
-        if start.branch is None:
+    log = f"clone: from {show_url(info.url)}"
+    ref = HEADS + start.branch if start.branch is not None else None
+    with repo.transaction("clone", summary=log) as tx:
+        if ref is None:
             tx.set_head(commit=commit, log=log)
-            return
-        ref = HEADS + start.branch
-        tx.set_ref(ref, commit, old=repo.refs.read(ref), log=log)
-        tx.set_head(ref=ref, log=log)
+        else:
+            tx.set_ref(ref, commit, old=repo.refs.read(ref), log=log)
+            tx.set_head(ref=ref, log=log)
         if not options.bare:
-            change_config(repo, tx, upstream_settings(start.branch, remote=info.name, merge=ref))
-
-    if options.bare:
-        with repo.transaction("clone") as tx:
-            move(tx)
-    else:
-        tree = repo.commit(commit).tree
-        bring_files(repo, EMPTY_TREE, tree, move=move, command="clone", progress=progress)
+            if start.branch is not None and ref is not None:
+                change_config(
+                    repo, tx, upstream_settings(start.branch, remote=info.name, merge=ref)
+                )
+            move_working_tree(
+                repo,
+                tx,
+                head=Head(start.branch, ref, commit),
+                command="clone",
+                progress=checkout_progress(progress),
+            )
     return commit
 
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from muse.core.ancestry import CommitGraph, ahead_behind, is_ancestor
 from muse.core.errors import NonFastForwardError, RefNotFoundError, UsageError
 from muse.core.paths import show_text
-from muse.core.refs import HEADS, check_ref_name, short_name
+from muse.core.refs import HEADS, Head, check_ref_name, short_name
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, to_raw
 from muse.core.upstream import HERE, find_upstream
-from muse.ops.fast_forward import fast_forward
 from muse.ops.fetch import FetchOptions, FetchResult, fetch
+from muse.ops.move_tree import move_working_tree
 from muse.ops.remote_config import default_remote, find_remote
-from muse.remotes.protocol import TransferCallback
+from muse.remotes.protocol import TransferCallback, checkout_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def pull(
         elif not is_ancestor(graph, to_raw(ours), to_raw(theirs)):
             raise _diverged(head.branch, source, ours=ours, theirs=theirs, apart=(ahead, commits))
     if new != ours:
-        files = fast_forward(repo, head, new, source=source.name, progress=progress)
+        files = _move(repo, head, new, source=source.name, progress=progress)
     return PullResult(head.branch, source.name, fetched, ours, new, commits, ahead, files)
 
 
@@ -141,6 +141,29 @@ def _find_source(
     return _Source(info.name, merge, info.tracking(merge))
 
 
+def _move(
+    repo: Repository,
+    head: Head,
+    new: ObjectId,
+    *,
+    source: str,
+    progress: TransferCallback | None,
+) -> int:
+    """Move the branch and the files; return how many files were touched."""
+    assert head.ref is not None
+    log = f"pull {source}: fast-forward"
+    with repo.transaction("pull", summary=log) as tx:
+        tx.set_ref(head.ref, new, old=head.commit, log=log)
+        moved = move_working_tree(
+            repo,
+            tx,
+            head=head._replace(commit=new),
+            command="pull",
+            progress=checkout_progress(progress),
+        )
+    return moved.files
+
+
 def _diverged(
     branch: str, source: _Source, *, ours: ObjectId, theirs: ObjectId, apart: tuple[int, int]
 ) -> NonFastForwardError:
@@ -150,7 +173,7 @@ def _diverged(
         HEADS + branch,
         ours=ours,
         theirs=theirs,
-        hint=f"You have {ahead} commits that {name} has not, it has {behind} that you have not: "
-        f"'muse log {name}..{shown}' and 'muse log {shown}..{name}' list them. To keep yours aside "
-        f"and take theirs: 'muse branch {shown}-mine', then 'muse switch -C {shown} {name}'.",
+        hint=f"Only here ({ahead}): 'muse log {name}..{shown}'. Only there ({behind}): 'muse log "
+        f"{shown}..{name}'. To keep yours aside and take theirs: 'muse branch {shown}-mine', then "
+        f"'muse switch -C {shown} {name}'.",
     )

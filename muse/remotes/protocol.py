@@ -32,7 +32,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, Protocol
 
-from muse.core.types import ObjectId, ObjectType, RawId
+from muse.core.types import ObjectId, ObjectType, Progress, RawId
 
 # Ids in one question; a medium may rely on it as the bound of a message.
 ASK_BATCH: Final = 4096
@@ -65,6 +65,13 @@ class TransferProgress(NamedTuple):
 
 # May raise to cancel: nothing is published then, and what arrived is not sent again.
 TransferCallback = Callable[[TransferProgress], None]
+
+
+def checkout_progress(progress: TransferCallback | None) -> Progress | None:
+    """Return a callback for a checkout that reports to a transfer's callback."""
+    if progress is None:
+        return None
+    return lambda done, total: progress(TransferProgress("checkout", done, total))
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,3 +174,54 @@ class TestFetch:
         cli("remote", "add", "origin", "../hub", cwd=song)
         outcome = cli("fetch", cwd=song)
         assert "\x1b" not in outcome.out + outcome.err
+
+
+class TestCloneAndPull:
+    """What they print."""
+
+    def test_clone_then_pull(self, cli: Cli, song: Path, tmp_path: Path) -> None:
+        """A clone, a commit elsewhere, and a pull of it."""
+        made = cli("clone", "song", "copy")
+        assert made.code == 0
+        assert "1 branch, 0 tags, 3 objects" in made.out
+        assert "main." in made.out
+        assert (tmp_path / "copy/a").read_bytes() == b"1"
+        oid = add_commit(open_repo(song), {b"a": b"2"})
+        data = cli("pull", "--json", cwd=tmp_path / "copy").json
+        assert (data["new"], data["commits"], data["files"]) == (oid, 1, 1)
+        assert data["fetched"]["refs"][0]["state"] == "updated"
+        assert "Up to date" in cli("pull", cwd=tmp_path / "copy").out
+
+    def test_clone_json_and_defaults(self, cli: Cli, song: Path, tmp_path: Path) -> None:
+        """The folder is named after the source; a second time it is in the way."""
+        (tmp_path / "elsewhere").mkdir()
+        data = cli("clone", "../song", "--json", cwd=tmp_path / "elsewhere").json
+        assert data["root"] == str(tmp_path / "elsewhere/song")
+        assert (data["branch"], data["resumed"]) == ("main", False)
+        again = cli("clone", "../song", cwd=tmp_path / "elsewhere")
+        assert again.code == 1
+        assert "not empty" in again.err
+
+    def test_clone_of_nothing(self, cli: Cli, hub: Repository) -> None:
+        """An empty source is cloned, and the output says that it is empty."""
+        assert "empty" in cli("clone", "hub", "copy").out
+        assert cli("clone", "gone").code == 5
+        assert cli("clone", "hub", "x", "-b", "nope").code == 4
+
+    def test_bare_clone(self, cli: Cli, song: Path, tmp_path: Path) -> None:
+        """It can be pushed to at once."""
+        assert cli("clone", "--bare", "song", "mirror").code == 0
+        add_commit(open_repo(song), {b"a": b"2"})
+        assert cli("push", "-u", "../mirror", cwd=song).code == 0
+
+    def test_diverged_pull(self, cli: Cli, song: Path, tmp_path: Path) -> None:
+        """Exit code 1, and what is typed next works: both histories are kept."""
+        cli("clone", "song", "copy")
+        copy = tmp_path / "copy"
+        add_commit(open_repo(song), {b"a": b"theirs"})
+        ours = add_commit(open_repo(copy), {b"a": b"1", b"ours": b"1"})
+        (copy / "ours").write_bytes(b"1")
+        refused = cli("pull", cwd=copy)
+        assert refused.code == 1
+        assert ours[7:17] in refused.err
+        assert "muse branch main-mine" in refused.err

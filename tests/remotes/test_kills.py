@@ -1,4 +1,4 @@
-"""kill -9 in the middle of push and fetch: both sides stay valid, and a repetition completes."""
+"""kill -9 in the middle of push, fetch and clone: all stays valid, and repeating completes it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from muse.core.refs import HEADS
 from muse.core.repo import Repository, open_repo
+from muse.ops.status import read_status
 from tests.remotes.killing import run_until, spread
 from tests.remotes.repositories import add_commit, files_of, make_repo, reachable, set_ref
 
@@ -86,4 +87,24 @@ def test_a_killed_fetch_completes_when_repeated(world: World) -> None:
         run_until(0, "fetch", root=base, cwd=base / "bob")
         assert fresh(base / "bob").refs.read(TRACKING) == tip
         assert reachable(fresh(base / "bob")) == reachable(fresh(base / "hub"))
+        shutil.rmtree(base)
+
+
+def test_a_killed_clone_completes_when_repeated(world: World) -> None:
+    """G1, G5: whatever is left, the same command makes a whole clone of it."""
+    whole = world.copy(0)
+    command = ("clone", "ada", "new")
+    total = run_until(0, *command, root=whole, cwd=whole)
+    for number, limit in enumerate(spread(total, POINTS), 1):
+        base = world.copy(number)
+        assert not run_until(limit, *command, root=base, cwd=base)
+        if (base / "new/.muse").is_dir():
+            reachable(fresh(base / "new"))
+        if (base / "new/.muse/clone.json").exists() or not (base / "new/d0").exists():
+            run_until(0, *command, root=base, cwd=base)
+        new = fresh(base / "new")
+        assert new.head().commit == fresh(base / "ada").refs.read(MAIN)
+        assert not (base / "new/.muse/clone.json").exists()
+        assert reachable(new).keys() <= reachable(fresh(base / "ada")).keys()
+        assert read_status(new).status.is_clean
         shutil.rmtree(base)
