@@ -77,6 +77,14 @@ def short_name(ref: str) -> str:
     return ref
 
 
+def iter_folders(name: str) -> Iterator[str]:
+    """Yield each name that cannot be a ref beside this one, since it is a folder of it."""
+    at = name.rfind("/")
+    while at > 0:
+        yield name[:at]
+        at = name.rfind("/", 0, at)
+
+
 class RefStore:
     """The refs of one repository, read fresh from disk at each call.
 

@@ -44,7 +44,7 @@ from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
 from muse.core.paths import head_path, muse_dir, pack_dir, stage_path
 from muse.core.reflog import ReflogEntry, encode_entry
-from muse.core.refs import HEADS, Head, RefStore, check_ref_name, short_name
+from muse.core.refs import HEADS, Head, RefStore, check_ref_name, iter_folders, short_name
 from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
 
 if TYPE_CHECKING:
@@ -280,11 +280,13 @@ class Transaction:
             actual = self._refs.read(name)
             if actual != old:
                 raise RefChangedError(name, expected=old or "", actual=actual or "")
-        for name in made:
-            for other in names:
-                if other.startswith(name + "/") or name.startswith(other + "/"):
+        # Each name against its own folders: thousands of tags may arrive at once.
+        for name in names:
+            for folder in iter_folders(name):
+                if folder in names and not made.isdisjoint((name, folder)):
+                    ours, other = (name, folder) if name in made else (folder, name)
                     raise AlreadyExistsError(
-                        f"'{short_name(name)}' cannot stand beside '{short_name(other)}'.",
+                        f"'{short_name(ours)}' cannot stand beside '{short_name(other)}'.",
                         hint="One name is a folder of the other: choose another name.",
                     )
 
