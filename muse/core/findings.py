@@ -109,12 +109,8 @@ def way_out(touches: Sequence[Touch], *, fault: Fault | None = None, spare: bool
         return "Nothing is lost: 'muse gc' packs the whole copy and removes the damaged one."
     if not touches:
         return "Nothing needs it: the file can be deleted, or left for 'muse gc' to drop."
-    paths = [t.path for t in touches if t.path]
     if fault is not None and fault.kind == MALFORMED:
         return "Its bytes are what its name says, so it was made like this: check where it is from."
-    if paths:
-        name = show_path(paths[0])
-        return f"If {name} still has this content, 'muse hash-object -w {name}' stores it. {_FETCH}"
     return _FETCH
 
 

@@ -110,7 +110,7 @@ class _SpotCheck:
         elif kind != "blob":
             return self._store.read(raw)
         if kind is None or raw in self.gaps or len(self.faults) > before:
-            self.touches[raw] = [spot.touch]
+            self.touches[raw] = [spot.touch._replace(kind=kind or spot.kind)]
         return None
 
     def _look_into_packs(self, raw: RawId) -> None:

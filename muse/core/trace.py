@@ -33,12 +33,14 @@ class Touch(NamedTuple):
         commit: The commit on the way; None when the place names the object itself.
         path: The path in that commit or in the stage; None for the commit or its root tree.
         lesser: Whether only a way back depends on it.
+        kind: The type that it has there; None when that is not known.
     """
 
     label: str
     commit: ObjectId | None = None
     path: bytes | None = None
     lesser: bool = False
+    kind: ObjectType | None = None
 
     def __str__(self) -> str:
         """Return it as people read it: ``main → 1a2b3c4d → src/a.py``."""
@@ -80,11 +82,20 @@ class Tracer:
     # -- touches ---------------------------------------------------------------------------
 
     def _add(
-        self, raw: RawId, root: Root, *, commit: RawId | None = None, path: bytes | None = None
+        self,
+        raw: RawId,
+        root: Root,
+        *,
+        commit: RawId | None = None,
+        path: bytes | None = None,
+        kind: ObjectType | None = None,
     ) -> None:
         found = self.touches[raw]
-        touch = Touch(root.label, from_raw(commit) if commit else None, path, root.lesser)
-        if len(found) < MAX_TOUCHES and touch not in found:
+        oid = from_raw(commit) if commit else None
+        touch = Touch(root.label, oid, path, root.lesser, kind)
+        # Logs name what a branch has as well: that adds nothing.
+        known = root.lesser and any(not other.lesser for other in found)
+        if len(found) < MAX_TOUCHES and touch not in found and not known:
             found.append(touch)
 
     def _is_wanted(self, raw: RawId) -> bool:
@@ -97,7 +108,7 @@ class Tracer:
         raw = root.raw
         for _ in range(16):
             if raw in self._bad:
-                self._add(raw, root, path=root.path or None)
+                self._add(raw, root, path=root.path or None, kind=root.kind)
                 return None
             read = self._read(raw)
             if read is None:
@@ -139,7 +150,7 @@ class Tracer:
                 self._search_tree(root, raw, commit.tree, first_only=True)
             for parent in commit.parents:
                 if parent in self._bad:
-                    self._add(parent, root, commit=raw)
+                    self._add(parent, root, commit=raw, kind="commit")
                 elif parent not in self._commits_seen and parent not in commits:
                     older = self._read_commit(parent)
                     if older is not None:
@@ -161,7 +172,7 @@ class Tracer:
         """Add a touch for each bad object below a tree."""
         if tree in self._bad:
             if not first_only or not self.touches[tree]:
-                self._add(tree, root, commit=commit)
+                self._add(tree, root, commit=commit, kind="tree")
             return
         stack = [(b"", tree)]
         while stack:
@@ -172,7 +183,8 @@ class Tracer:
                 path = base + entry.name
                 if entry.raw in self._bad:
                     if self._is_wanted(entry.raw) and not (first_only and self.touches[entry.raw]):
-                        self._add(entry.raw, root, commit=commit, path=path)
+                        kind: ObjectType = "tree" if entry.mode == MODE_TREE else "blob"
+                        self._add(entry.raw, root, commit=commit, path=path, kind=kind)
                 elif entry.mode == MODE_TREE:
                     stack.append((path + b"/", entry.raw))
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
 
 from muse.core.errors import MuseError, PathNotFoundError
+from muse.core.findings import Finding
 from muse.core.paths import show_path
 from muse.core.repo import Repository
 from muse.core.revisions import Revisions
@@ -12,7 +18,17 @@ from muse.core.spot_check import Spot, SpotReport, check_spots
 from muse.core.stage import read_stage
 from muse.core.trace import Touch
 from muse.core.trees import find_in_tree
-from muse.core.types import MODE_TREE, ObjectType, Progress, RawId, from_raw, is_object_id, to_raw
+from muse.core.types import (
+    MODE_TREE,
+    ObjectId,
+    ObjectType,
+    Progress,
+    RawId,
+    frame_header,
+    from_raw,
+    is_object_id,
+    to_raw,
+)
 from muse.core.verify import VerifyReport, verify_store
 
 
@@ -32,7 +48,8 @@ def verify(repo: Repository, *, progress: Progress | None = None) -> VerifyRepor
     from concurrent.futures import ThreadPoolExecutor  # start-up time
 
     with ThreadPoolExecutor(1, thread_name_prefix="muse-verify") as pool:
-        return verify_store(repo.root, overlay=repo.objects.overlay, pool=pool, progress=progress)
+        report = verify_store(repo.root, overlay=repo.objects.overlay, pool=pool, progress=progress)
+    return replace(report, findings=_look_into_files(repo, report.findings))
 
 
 def verify_object(repo: Repository, raw: RawId, *, below: bool = True) -> SpotReport:
@@ -43,7 +60,7 @@ def verify_object(repo: Repository, raw: RawId, *, below: bool = True) -> SpotRe
         raw: The object.
         below: Go on to everything below a commit (not its parents), tag or tree.
     """
-    return check_spots(repo.root, [Spot(raw, None, Touch(_short(raw)))], below=below)
+    return _check(repo, [Spot(raw, None, Touch(_short(raw)))], below=below)
 
 
 def verify_revision(repo: Repository, text: str) -> SpotReport:
@@ -55,7 +72,7 @@ def verify_revision(repo: Repository, text: str) -> SpotReport:
     if is_object_id(text):
         return verify_object(repo, to_raw(text))
     raw = Revisions(repo.objects, repo.refs, config=repo.config).find(text)
-    return check_spots(repo.root, [Spot(raw, None, Touch(text))])
+    return _check(repo, [Spot(raw, None, Touch(text))])
 
 
 def verify_path(repo: Repository, path: bytes) -> SpotReport:
@@ -77,14 +94,64 @@ def verify_path(repo: Repository, path: bytes) -> SpotReport:
         # What is in the way of finding it is what the check of that way reports.
         with contextlib.suppress(MuseError):
             spots += _committed_spots(repo, path, Touch(label, head), way)
-    report = check_spots(repo.root, way, below=False)
+    report = _check(repo, way, below=False)
     if not spots and report.is_whole:
         raise PathNotFoundError(
             f"'{show_path(path)}' is neither committed nor staged.",
             hint="'muse status' shows what is there.",
         )
-    found = check_spots(repo.root, spots)
+    found = _check(repo, spots)
     return SpotReport((*report.findings, *found.findings), report.objects + found.objects)
+
+
+def _check(repo: Repository, spots: list[Spot], *, below: bool = True) -> SpotReport:
+    report = check_spots(repo.root, spots, below=below)
+    return report._replace(findings=_look_into_files(repo, report.findings))
+
+
+def _look_into_files(repo: Repository, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Say so where a file of the working tree still has the bytes that are damaged or missing."""
+    if repo.bare:
+        return findings
+    return tuple(_look_into_file(repo, finding) for finding in findings)
+
+
+def _look_into_file(repo: Repository, finding: Finding) -> Finding:
+    if finding.oid is None:
+        return finding
+    paths = dict.fromkeys(t.path for t in finding.touches if t.path and t.kind == "blob")
+    for path in paths:
+        if _hash_file(repo.root, path) == finding.oid:
+            name = show_path(path)
+            way_out = (
+                f"Nothing is lost: {name} in the working tree still has this content, and "
+                f"'muse hash-object -w {name}' stores it again."
+            )
+            return replace(finding, way_out=way_out)
+    return finding
+
+
+def _hash_file(root: Path, path: bytes) -> ObjectId | None:
+    """Return the id that a file of the working tree would have; None when it is no plain file."""
+    try:
+        fd = os.open(
+            os.path.join(os.fsencode(root), path),
+            os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK,
+        )
+    except OSError:
+        return None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        digest = hashlib.sha256(frame_header("blob", status.st_size))
+        while block := os.read(fd, 1 << 20):
+            digest.update(block)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return from_raw(digest.digest())
 
 
 def _staged_spots(repo: Repository, path: bytes) -> list[Spot]:

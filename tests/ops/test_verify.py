@@ -11,7 +11,7 @@ from muse.core.pack import PackWriter
 from muse.core.repo import Repository
 from muse.core.trees import find_in_tree
 from muse.core.types import RawId, from_raw, raw_object_id, to_raw
-from muse.ops.verify import verify_object, verify_path, verify_revision
+from muse.ops.verify import verify, verify_object, verify_path, verify_revision
 from tests.core.packs import patch
 from tests.core.repos import MAIN, commit_files, make_repo, stage_files
 
@@ -73,6 +73,19 @@ class TestPath:
         Path(repo.objects.loose_path(raw_object_id("blob", b"new\n"))).unlink()
         (finding,) = verify_path(repo, b"src/new.py").findings
         assert (finding.kind, str(finding.touches[0])) == ("missing", "stage → src/new.py")
+
+    def test_a_file_that_still_has_the_bytes(self, repo: Repository) -> None:
+        """When the working tree has the content, the way out says so, and following it heals."""
+        raw = raw_object_id("blob", A)
+        damage(repo, raw)
+        (repo.root / "src").mkdir()
+        (repo.root / "src/a.py").write_bytes(b"something else\n")
+        assert "Nothing is lost" not in verify_path(repo, b"src/a.py").findings[0].way_out
+        (repo.root / "src/a.py").write_bytes(A)
+        for findings in (verify_path(repo, b"src/a.py").findings, verify(repo).findings):
+            assert "muse hash-object -w src/a.py" in findings[0].way_out
+        repo.objects.write("blob", A)
+        assert verify(repo).is_whole
 
     def test_an_unknown_path(self, repo: Repository) -> None:
         """A path that nobody tracks is an error of its own."""
