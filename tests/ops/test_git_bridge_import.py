@@ -19,6 +19,7 @@ from muse.core.trees import find_in_tree
 from muse.core.types import from_raw, to_raw
 from muse.ops.git_bridge.import_ import GitImportResult, git_import
 from muse.ops.git_bridge.report import RefState
+from muse.ops.git_bridge.sink import Sink
 from tests.ops.git_bridge_fixtures import (
     FORMATS,
     Made,
@@ -137,7 +138,7 @@ class TestIdsAreGits:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """However often a pack is closed and the map written, nothing is lost between them."""
-        monkeypatch.setattr("muse.ops.git_bridge.import_objects._PACK_OBJECTS", 300)
+        monkeypatch.setattr("muse.ops.git_bridge.sink.PACK_OBJECTS", 300)
         stream = long_history(400)
         source = load(make_git(tmp_path / "g"), stream)
         new = load(make_git(tmp_path / "n", object_format="sha256"), stream)
@@ -474,6 +475,27 @@ class TestRefs:
         again = open_repo(repo.root)
         assert bring(again, source).objects == before.objects
         assert muse_ids(again) >= ids
+
+    def test_what_a_gc_takes_while_it_runs_stops_the_refs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No branch ever names what is gone; the next run brings it."""
+        source = load(make_git(tmp_path / "g"), long_history(5))
+        repo = make_muse(tmp_path / "m")
+        whole = Sink.is_complete
+
+        def drop_first(objects: Sink) -> bool:
+            for file in (repo.muse / "objects" / "pack").iterdir():
+                file.unlink()
+            return whole(objects)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Sink, "is_complete", drop_first)
+            with pytest.raises(MuseError, match="dropped"):
+                bring(repo, source)
+        assert muse_refs(repo) == {}
+        assert bring(open_repo(repo.root), source).ok
+        assert sound(repo)
 
 
 class TestErrors:

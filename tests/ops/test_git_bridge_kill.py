@@ -17,6 +17,7 @@ import pytest
 from muse.core.repo import open_repo
 from muse.ops.git_bridge.export import git_export
 from muse.ops.git_bridge.import_ import git_import
+from muse.ops.status import read_status
 from tests.ops.git_bridge_fixtures import (
     clean_env,
     git_ids,
@@ -35,16 +36,16 @@ from tests.ops.git_bridge_fixtures import (
 CHILD = """
 import json, os, signal, sys
 from pathlib import Path
-import muse.ops.git_bridge.import_objects as engine
+import muse.ops.git_bridge.sink as sink
 from muse.core.repo import open_repo
 from muse.ops.git_bridge.export import git_export
 from muse.ops.git_bridge.import_ import git_import
 
-engine._PACK_OBJECTS = 60
+sink.PACK_OBJECTS = 60
 EVENTS = {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.truncate"}
 EVENTS |= {"subprocess.Popen"}
 # Imported by the first run; without this every child would count those files too.
-import muse.core.ancestry, muse.core.transaction, muse.remotes.walk
+import muse.core.ancestry, muse.core.transaction, muse.remotes.walk, muse.core.stat_cache
 import subprocess, tempfile, threading
 
 def run(verb, step, base):
@@ -102,7 +103,7 @@ class TestKilled:
         stream = long_history(60)
         source = load(make_git(tmp_path / "g"), stream)
         oracle = load(make_git(tmp_path / "n", object_format="sha256"), stream)
-        make_muse(tmp_path / "empty")
+        make_muse(tmp_path / "empty", bare=False)
         for step in STEPS:
             shutil.copytree(tmp_path / "empty", tmp_path / f"m{step}")
         kills = resumed = 0
@@ -116,7 +117,8 @@ class TestKilled:
             assert muse_refs(repo) == git_refs(oracle), step
             assert muse_ids(repo) == git_ids(oracle), step
             assert sound(repo)
-            assert not list(repo.muse.rglob("*-tmp-*"))
+            assert read_status(open_repo(repo.root)).status.is_clean, step
+            assert not list(repo.root.rglob("*-tmp-*"))
             again = git_import(open_repo(repo.root), source, env=clean_env())
             assert not any(again.objects.values())
         assert kills > 30

@@ -41,7 +41,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=("sha256", "sha1"),
         help="of a new repository: sha256 (the default) keeps all ids, sha1 is for other tools",
     )
-    out.add_argument("--bare", action="store_true", help="make a new one without working tree")
+    out.add_argument(
+        "--bare", action="store_true", help="make a new one without working tree, as for <name>.git"
+    )
     out.add_argument(
         "--force", action="store_true", help="move branches and tags that have diverged, too"
     )
@@ -67,6 +69,7 @@ def _import(ctx: Context, args: argparse.Namespace) -> Result:
         force=args.force,
         allow_shallow=args.allow_shallow,
         progress=ctx.progress("Importing"),
+        file_progress=ctx.progress("Writing files", "files"),
     )
     data = {
         "repository": show_path(args.repo),
@@ -98,7 +101,7 @@ def _export(ctx: Context, args: argparse.Namespace) -> Result:
         ctx.cwd / args.repo,
         env=ctx.env,
         object_format=args.object_format,
-        bare=args.bare,
+        bare=args.bare or args.repo.endswith(".git"),
         force=args.force,
         strict=not args.no_strict,
         progress=ctx.progress("Exporting"),

@@ -6,11 +6,14 @@ repository's trees, commits and tags are written anew with mapped ids, and the m
 only what stands above it::
 
     process                      the git executable: a clean environment, pipes, errors
-    convert  id_table            payloads between the two id sizes; the durable mapping
+    convert  waiting             payloads between the two id sizes; those that wait for another
+    id_table  id_maps            the durable mapping
     pack_stream                  git's pack format, written
     source  target               a git repository to read, one to write
-    import_objects export_objects
-    import_ export               the two verbs
+    boundary  sink  brought      where both sides meet; where objects go; what was met
+    import_objects  export_objects
+    report  import_refs          what is told; refs and files of the working tree
+    import_  export              the two verbs
 
 Git reads and checks its own repositories: nothing here parses git's packs or refs.
 """

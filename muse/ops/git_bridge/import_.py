@@ -66,6 +66,7 @@ def git_import(
     force: bool = False,
     allow_shallow: bool = False,
     progress: Progress | None = None,
+    file_progress: Progress | None = None,
 ) -> GitImportResult:
     """Bring branches and tags of a git repository, and all that they reach.
 
@@ -79,6 +80,7 @@ def git_import(
         force: Move branches and tags that lose commits here, too.
         allow_shallow: Take a history that is cut off; what stands at the cut gets no parents.
         progress: Called with (objects done, total).
+        file_progress: Called with (files written, total).
 
     Raises:
         ConflictError: Files in the way of the first checkout; no ref moved, nothing was written.
@@ -92,6 +94,8 @@ def git_import(
     See:
         G1, G3, G5.
     """
+    # Says at once, and not after the work, that this repository is open for reading only.
+    repo.transaction("git-import")
     source = GitSource.open(path, env=env)
     if source.is_shallow and not allow_shallow:
         raise RemoteError(
@@ -111,8 +115,8 @@ def git_import(
         remarks += remarks_on_trees(objects.brought, source, objects.wants)
         remarks += remarks_on_objects(objects.brought)
         remarks += remarks_on_repository(source, refs)
-        publisher = Publisher(repo, source, objects, force=force)
-        published = publisher.publish(wanted, head)
+        publisher = Publisher(repo, source, objects.sink, force=force)
+        published = publisher.publish(wanted, head, progress=file_progress)
     finally:
         maps.close()
     return GitImportResult(
@@ -124,7 +128,7 @@ def git_import(
         remarks=tuple(remarks),
         branch=published.branch,
         files=published.files,
-        same_ids=source.object_format == "sha256" and not objects.altered_any,
+        same_ids=source.object_format == "sha256" and not objects.sink.has_altered,
     )
 
 

@@ -1,7 +1,6 @@
-"""The end of an import: which refs move, which files of the working tree follow, in that order.
+"""The end of an import: which refs move, and which files of the working tree follow.
 
-Files are written before any ref moves, while HEAD still names nothing or the commit before. A kill
-in between leaves files that the next run finds as they should be.
+All of it is one transaction; `move_tree` says what a kill leaves between files and HEAD.
 """
 
 from __future__ import annotations
@@ -11,16 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from muse.core.ancestry import CommitGraph, is_ancestor
-from muse.core.errors import ConflictError
+from muse.core.checkout_record import read_interrupted_checkout
+from muse.core.errors import ConflictError, MuseError
 from muse.core.io import write_bytes_atomic
 from muse.core.paths import muse_dir, show_path
-from muse.core.refs import HEADS, TAGS, Head, short_name
+from muse.core.refs import HEADS, TAGS, Head, iter_folders, short_name
 from muse.core.repo import Repository
-from muse.core.stage import read_stage
-from muse.core.types import ObjectId, from_raw, to_raw
-from muse.ops.git_bridge.import_objects import ObjectImport
+from muse.core.transaction import Transaction
+from muse.core.types import Progress, from_raw, to_raw
 from muse.ops.git_bridge.report import MOVES, RefOutcome, RefState
+from muse.ops.git_bridge.sink import Sink
 from muse.ops.git_bridge.source import GitHead, GitRef, GitSource
+from muse.ops.move_tree import move_working_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,55 +45,54 @@ class Publisher:
     Args:
         repo: The repository.
         source: The git repository.
-        objects: The finished import of its objects.
+        objects: Where its objects went.
         force: Move refs that lose commits, too.
     """
 
-    def __init__(
-        self, repo: Repository, source: GitSource, objects: ObjectImport, *, force: bool
-    ) -> None:
+    def __init__(self, repo: Repository, source: GitSource, objects: Sink, *, force: bool) -> None:
         self._repo, self._source, self._objects, self._force = repo, source, objects, force
         self._graph = CommitGraph(repo.objects)
+        # The refs here, and the folders that their names are in.
+        self._names: set[str] = set()
+        self._folders: set[str] = set()
         tree = source.work_tree
         self._is_shared = tree is not None and os.path.realpath(tree) == os.path.realpath(repo.root)
 
-    def publish(self, wanted: Sequence[GitRef], git_head: GitHead) -> Published:
+    def publish(
+        self, wanted: Sequence[GitRef], git_head: GitHead, *, progress: Progress | None
+    ) -> Published:
         """Move what can be moved, in one transaction.
 
         Raises:
             ConflictError: Files are in the way of the first checkout; nothing moved.
-            RefChangedError: Another writer was faster; nothing of ours moved.
+            MuseError: A concurrent gc dropped what was brought; nothing moved.
         """
-        head = self._repo.head()
-        plan = [self._decide(ref) for ref in wanted]
-        is_first = head.commit is None and not read_stage(self._repo.root)
-        files, branch = 0, None
-        new_head: tuple[str | None, ObjectId | None] | None = None
-        if is_first:
-            new_head = self._first_head(plan, git_head, head)
-            if new_head is not None and new_head[1] is not None:
-                files = self._write_files(None, new_head[1])
-        else:
-            plan, files = self._follow(plan, head)
-        moves = [outcome for outcome in plan if outcome.state in MOVES]
-        if moves or new_head is not None:
-            with self._repo.transaction("git-import", summary=self._summary(moves)) as tx:
-                for outcome in moves:
-                    tx.set_ref(outcome.name, outcome.new, old=outcome.old, log=self._log())
-                if new_head is not None and new_head[0] is not None:
-                    tx.set_head(ref=new_head[0], log=self._log())
-                    branch = short_name(new_head[0])
-                elif new_head is not None:
-                    tx.set_head(commit=new_head[1], log=self._log())
+        with self._repo.transaction("git-import") as tx:
+            self._check_complete()
+            head = self._repo.head()
+            self._names = set(self._repo.refs.iter_names())
+            self._folders = {parent for name in self._names for parent in iter_folders(name)}
+            plan = [self._decide(ref) for ref in wanted]
+            goal = self._first_head(plan, git_head, head) if head.commit is None else None
+            files = 0
+            if goal is not None:
+                files = self._move_files(tx, goal, progress)
+                tx.set_head(ref=goal.ref, commit=goal.commit, log=self._log())
+            elif head.commit is not None:
+                files = self._follow(tx, plan, head, progress)
+            moves = [outcome for outcome in plan if outcome.state in MOVES]
+            for outcome in moves:
+                tx.set_ref(outcome.name, outcome.new, old=outcome.old, log=self._log())
+            tx.summary = self._summary(moves)
         if self._is_shared:
             # So that git does not see our folder as untracked files.
             write_bytes_atomic(muse_dir(self._repo.root) / ".gitignore", b"*\n")
-        return Published(tuple(plan), branch, files)
+        return Published(tuple(plan), None if goal is None else goal.branch, files)
 
     # -- refs --------------------------------------------------------------------------------
 
     def _decide(self, ref: GitRef) -> RefOutcome:
-        raw = self._objects.muse_id(ref.raw)
+        raw = self._objects.find(ref.raw)
         old = self._repo.refs.read(ref.name)
         if raw is None:
             reason = "what it names could not be carried over"
@@ -101,6 +101,10 @@ class Publisher:
         if old == new:
             return RefOutcome(ref.name, RefState.UNCHANGED, old, new)
         if old is None:
+            beside = self._find_beside(ref.name)
+            if beside is not None:
+                reason = f"it cannot stand beside {beside}: one is a folder of the other"
+                return RefOutcome(ref.name, RefState.REFUSED, None, new, reason)
             return RefOutcome(ref.name, RefState.CREATED, None, new)
         if ref.name.startswith(HEADS):
             if is_ancestor(self._graph, to_raw(old), raw):
@@ -114,40 +118,56 @@ class Publisher:
             reason = "there is another tag of this name here"
         return RefOutcome(ref.name, RefState.DIVERGED, old, new, reason)
 
-    def _first_head(
-        self, plan: Sequence[RefOutcome], git_head: GitHead, head: Head
-    ) -> tuple[str | None, ObjectId | None] | None:
-        """Return (branch, commit) to check out in a repository without commits."""
+    def _find_beside(self, name: str) -> str | None:
+        """Return a ref here whose name is a folder of this one, or the other way round."""
+        for parent in iter_folders(name):
+            if parent in self._names:
+                return parent
+        if name not in self._folders:
+            return None
+        return next(n for n in self._names if n.startswith(name + "/"))
+
+    def _first_head(self, plan: Sequence[RefOutcome], git_head: GitHead, head: Head) -> Head | None:
+        """Return what to check out in a repository without commits."""
         values = {outcome.name: outcome.new for outcome in plan if outcome.state in MOVES}
         for name in (git_head.ref, head.ref):
-            if name in values:
-                return name, values[name]
-        raw = None if git_head.ref or git_head.raw is None else self._objects.muse_id(git_head.raw)
-        return None if raw is None else (None, from_raw(raw))
-
-    def _follow(self, plan: list[RefOutcome], head: Head) -> tuple[list[RefOutcome], int]:
-        """Let the working tree follow the branch that is checked out, or leave that branch."""
-        for number, outcome in enumerate(plan):
-            if outcome.name != head.ref or outcome.state not in MOVES or outcome.new is None:
-                continue
-            if read_stage(self._repo.root):
-                reason = "it is checked out here with staged changes: commit or reset them first"
-                plan[number] = replace(outcome, state=RefState.REFUSED, reason=reason)
-                return plan, 0
-            try:
-                return plan, self._write_files(outcome.old, outcome.new)
-            except ConflictError as error:
-                shown = ", ".join(show_path(path) for path in error.paths[:3])
-                reason = f"it is checked out here, with changes in the way: {shown}"
-                plan[number] = replace(outcome, state=RefState.REFUSED, reason=reason)
-        return plan, 0
+            if name is not None and name in values:
+                return Head(short_name(name), name, values[name])
+        raw = None if git_head.ref or git_head.raw is None else self._objects.find(git_head.raw)
+        return None if raw is None else Head(None, None, from_raw(raw))
 
     # -- files -------------------------------------------------------------------------------
 
-    def _write_files(self, old: ObjectId | None, new: ObjectId) -> int:
+    def _follow(
+        self, tx: Transaction, plan: list[RefOutcome], head: Head, progress: Progress | None
+    ) -> int:
+        """Let the working tree follow the branch that is checked out, or leave that branch."""
+        for number, outcome in enumerate(plan):
+            if outcome.name != head.ref or outcome.state not in MOVES:
+                continue
+            try:
+                return self._move_files(tx, head._replace(commit=outcome.new), progress)
+            except ConflictError as error:
+                if read_interrupted_checkout(self._repo.root) is not None:
+                    raise
+                shown = ", ".join(show_path(path) for path in error.paths[:3])
+                reason = f"it is checked out here, with changes in the way: {shown}"
+                plan[number] = replace(outcome, state=RefState.REFUSED, reason=reason)
+        return 0
+
+    def _move_files(self, tx: Transaction, goal: Head, progress: Progress | None) -> int:
         if self._repo.bare or self._is_shared:
             return 0
-        raise NotImplementedError
+        command = f"bridge git-import {self._source.path}"
+        moved = move_working_tree(self._repo, tx, head=goal, command=command, progress=progress)
+        return moved.files
+
+    def _check_complete(self) -> None:
+        if not self._objects.is_complete():
+            raise MuseError(
+                "Objects of this import were dropped while it ran; no branch moved.",
+                hint="A 'muse gc' ran beside it. Run the import again: it brings what is missing.",
+            )
 
     # -- words -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from muse.core.paths import show_path, show_text
 from muse.core.refs import HEADS, TAGS
 from muse.core.types import ObjectId
 from muse.ops.git_bridge import convert
-from muse.ops.git_bridge.import_objects import Brought
+from muse.ops.git_bridge.brought import Brought
 from muse.ops.git_bridge.source import GitRef, GitSource
 
 _EXAMPLES: Final = 20
