@@ -115,6 +115,7 @@ class MuseApp(App[int]):
         self.key_overrides = usable
         if usable:
             self.set_keymap(usable)
+            self.main.take_keys(usable)
         if opened.theme in self.available_themes and "TEXTUAL_THEME" not in os.environ:
             self.theme = opened.theme
         self.main.open_desk()

@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.style import Style
 from textual.color import Color
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 # name of the paint → colour of the text, colour behind it, bold / italic / underline
 PAINTS: Final[dict[str, tuple[str, str, str]]] = {
@@ -125,6 +125,7 @@ MUSE_ANSI: Final = Theme(
     foreground="ansi_default", background="ansi_default", surface="ansi_default",
     panel="ansi_default", boost="ansi_default", dark=True,
     variables={
+        **BUILTIN_THEMES["ansi-dark"].variables,
         **_ANSI,
         "scrollbar": "ansi_bright_black", "scrollbar-hover": "ansi_bright_black",
         "scrollbar-active": "ansi_magenta", "scrollbar-background": "ansi_default",

@@ -9,7 +9,9 @@ from muse.core.hunks import apply_hunks, reverse_hunks
 from muse.core.io import read_bytes, write_bytes_atomic
 from muse.core.paths import show_path, show_text
 from muse.core.repo import sweep_and_record
+from muse.core.scan import find_key
 from muse.core.stage import FileEntry, TreeFiles, change_stage, read_stage
+from muse.core.trash import TrashItem, encode_entry, entry_path, new_entry
 from muse.core.types import MODE_FILE
 from muse_tui.backend.board import Board
 from muse_tui.backend.diffs import picked_text
@@ -91,7 +93,7 @@ class Changes:
         from muse.ops.add import write_stage  # start-up time
 
         old, new, text = picked_text(self._place, key, token)
-        selection = [(hunk, line) for hunk, chosen in lines.items() for line in chosen]
+        selection = _selection(lines)
         if key.source is Source.STAGED:
             data = reverse_hunks(new.data, text, selection)
             gone = not old.mode and data == old.data
@@ -111,6 +113,49 @@ class Changes:
         self.touched.add(key.path)
         counted = sum(len(chosen) for chosen in lines.values())
         return Done(f"{verb} {plural(counted, 'line')} of {show_path(key.path)}.", undo)
+
+    # Discarding: into the trash first -----------------------------------------------------------
+
+    def discard(self, paths: Iterable[bytes], *, staged: bool) -> Done:
+        """Give up the changes of some files; what they held goes to the trash."""
+        from muse.ops.restore import discard  # start-up time
+
+        wanted = list(paths)
+        discard(self._repo, wanted, staged=staged)
+        self.touched.update(wanted)
+        return Done(f"Discarded {_name(wanted)}; the trash has it.", "brings it back")
+
+    def discard_lines(self, key: DiffKey, token: str, lines: Mapping[int, set[int]]) -> Done:
+        """Give up some lines of a file in the working tree; the whole file goes to the trash.
+
+        Durability:
+            The file as it was is stored, and named by the trash, before it is touched.
+
+        Raises:
+            ConflictError: The file changed since the diff was shown.
+        """
+        from muse.ops.file_moves import FileMove, apply_moves  # start-up time
+
+        old, new, text = picked_text(self._place, key, token)
+        data = reverse_hunks(new.data, text, _selection(lines))
+        with self._repo.transaction("restore", summary=f"lines of {show_path(key.path)}") as tx:
+            was = (new.mode, tx.write_object("blob", new.data)) if new.mode else None
+            now: FileEntry | None = None
+            if data or old.mode:
+                now = (new.mode or old.mode, tx.write_object("blob", data))
+            entry = new_entry("restore", [TrashItem(key.path, was, now, not old.mode)])
+            tx.write_file(entry_path(self._place.root, entry.id), encode_entry(entry))
+            tx.details["trash"] = entry.id
+        over = find_key(os.fsencode(self._place.root), key.path)
+        apply_moves(self._repo, [FileMove(key.path, now, over)])
+        self.touched.add(key.path)
+        counted = sum(len(chosen) for chosen in lines.values())
+        shown = show_path(key.path)
+        return Done(f"Discarded {plural(counted, 'line')} of {shown}.", "brings them back")
+
+    def discard_all(self) -> Done:
+        """Give up every change that is not staged."""
+        return self.discard(self._board.paths(Part.TREE), staged=False)
 
     # Around the files -----------------------------------------------------------------------------
 
@@ -153,6 +198,10 @@ class Changes:
     def read_shelves(place: Place) -> tuple[tuple[str, str, str], ...]:
         """Return the shelves: key, name and age of each."""
         return ()
+
+
+def _selection(lines: Mapping[int, set[int]]) -> list[tuple[int, int]]:
+    return [(hunk, line) for hunk, chosen in lines.items() for line in chosen]
 
 
 def _name(paths: list[bytes]) -> str:

@@ -89,11 +89,16 @@ class Desk:
 
     def _opened(self, place: Place) -> Opened:
         config = place.fresh_config()
-        keys = {name: config.get(f"ui.keys.{name}") for name in config.sections("ui.keys")}
+        prefix = "ui.keys."
+        keys = {
+            name.removeprefix(prefix): str(value)
+            for name, value in config.items().items()
+            if name.startswith(prefix)
+        }
         return Opened(
             os.fsencode(place.root),
             config.get("ui.theme") or "",
-            tuple((name, value) for name, value in keys.items() if value),
+            tuple(keys.items()),
         )
 
     def _begin_session(self, place: Place) -> None:

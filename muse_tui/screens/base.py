@@ -198,6 +198,12 @@ class ActionBase(Screen[None]):
         if event.state is WorkerState.ERROR and error is not None:
             self.show_problem(error)
 
+    def take_keys(self, overrides: dict[str, str]) -> None:
+        """Show the user's own keys in the hints."""
+        footer = self.query_one(Footer)
+        footer.overrides = overrides
+        footer.refresh()
+
     def refresh_footer(self) -> None:
         """Show the hints of the pane that has the focus, in the words that fit now."""
         pane = self.focused_list()
