@@ -78,14 +78,15 @@ for step in steps:
     ends[step] = os.waitstatus_to_exitcode(status)
 print(json.dumps(ends))
 """
-# Close together at first, where packs, map and refs follow each other; the last one is never hit.
-STEPS = [*range(1, 64, 2), *range(64, 260, 7), 5000]
+# Close together where packs, map and refs follow each other; the last one of each is never hit.
+IMPORT_STEPS = [*range(1, 64, 3), *range(64, 460, 11), 5000]
+EXPORT_STEPS = [*range(1, 100, 3), 5000]
 
 
-def run_killed(verb: str, base: Path) -> Iterator[tuple[int, int]]:
-    """Run a verb once per step and yield (step, exit code); -9 is a kill that came."""
+def run_killed(verb: str, base: Path, steps: list[int]) -> Iterator[tuple[int, int]]:
+    """Run a verb once per step, each in its own copy; yield (step, exit code or -9)."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, verb, str(base), json.dumps(STEPS)],
+        [sys.executable, "-c", CHILD, verb, str(base), json.dumps(steps)],
         capture_output=True,
         check=False,
     )
@@ -104,10 +105,10 @@ class TestKilled:
         source = load(make_git(tmp_path / "g"), stream)
         oracle = load(make_git(tmp_path / "n", object_format="sha256"), stream)
         make_muse(tmp_path / "empty", bare=False)
-        for step in STEPS:
+        for step in IMPORT_STEPS:
             shutil.copytree(tmp_path / "empty", tmp_path / f"m{step}")
         kills = resumed = 0
-        for step, code in run_killed("import", tmp_path):
+        for step, code in run_killed("import", tmp_path, IMPORT_STEPS):
             kills += code == -9
             repo = open_repo(tmp_path / f"m{step}")
             assert muse_refs(repo) in ({}, git_refs(oracle)), step
@@ -131,10 +132,10 @@ class TestKilled:
         repo = make_muse(tmp_path / "whole")
         git_import(repo, source, env=clean_env())
         shutil.rmtree(repo.muse / "bridge")
-        for step in STEPS:
+        for step in EXPORT_STEPS:
             shutil.copytree(tmp_path / "whole", tmp_path / f"m{step}")
         kills = 0
-        for step, code in run_killed("export", tmp_path):
+        for step, code in run_killed("export", tmp_path, EXPORT_STEPS):
             kills += code == -9
             out = tmp_path / f"out{step}"
             if (out / ".git" / "HEAD").exists() and (out / ".git" / "refs").exists():
