@@ -133,6 +133,7 @@ class ObjectStore:
                     damaged = error
                     continue
                 if found is not None:
+                    self._packs.prefer(pack)
                     return found
             if not self.refresh():
                 break
@@ -207,6 +208,7 @@ class ObjectStore:
             for pack in self.packs():
                 found = pack.open_stream(raw)
                 if found is not None:
+                    self._packs.prefer(pack)
                     return ObjectStream(found.kind, found.size, iter(found))
             if not self.refresh():
                 break

@@ -28,13 +28,23 @@ class PackSet:
     def __init__(self, folder: Path, *, readonly: bool = False) -> None:
         self._folder, self._readonly = folder, readonly
         self._packs: dict[str, Pack] | None = None
+        self._first: Pack | None = None
         self._mtime_ns = -1
 
     def all(self) -> list[Pack]:
-        """Return the open packs."""
+        """Return the open packs, the preferred one first."""
         if self._packs is None:
             self.refresh()
-        return list((self._packs or {}).values())
+        packs = list((self._packs or {}).values())
+        first = self._first
+        if first is not None and packs and packs[0] is not first and first in packs:
+            packs.remove(first)
+            packs.insert(0, first)
+        return packs
+
+    def prefer(self, pack: Pack) -> None:
+        """Look into this pack first: what was written together is read together."""
+        self._first = pack
 
     def refresh(self) -> bool:
         """Reread the folder if it changed; True when it holds other packs than before."""
