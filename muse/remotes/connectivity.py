@@ -7,11 +7,13 @@ on the way (left by a transfer that was killed) is read and hashed now.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
 from muse.core.errors import BadTransferError, CorruptObjectError, ObjectNotFoundError
-from muse.core.io import sync_filesystem
+from muse.core.io import io_errors, sync_dir, sync_fd, sync_filesystem
 from muse.core.object_store import ObjectStore
 from muse.core.refs import HEADS
 from muse.core.repo import Repository
@@ -23,6 +25,8 @@ from muse.remotes.walk import NewObjects
 # So many refs are taken as known starting points; beyond, tags are left out, which costs time in
 # odd histories and nothing else.
 _ENOUGH_REFS: Final = 512
+# So many files are synced one by one, more with one call for the whole file system.
+_FEW: Final = 16
 
 
 def known_ids(refs: Iterable[tuple[str, ObjectId]], *, first: Iterable[str] = ()) -> list[RawId]:
@@ -71,9 +75,29 @@ def check_connected(
                 from_raw(found.raw), where="the store", reason=f"it is a {kind}, not a {found.kind}"
             )
     if older:
-        # Their writer was killed, maybe between a name and its sync: a ref must not outrun them.
         keep_young(repo.objects, older)
+        _make_durable(repo, older)
+
+
+def _make_durable(repo: Repository, ids: list[RawId]) -> None:
+    """Make sure that objects which lay around survive a power cut: a ref must not outrun them.
+
+    Packs are durable since they have a name. Loose ones may be of somebody who never asked for it,
+    or who was killed between a name and its sync.
+    """
+    loose = [Path(repo.objects.loose_path(raw)) for raw in ids]
+    loose = [path for path in loose if path.exists()]
+    if len(loose) > _FEW:
         sync_filesystem(repo.muse)
+        return
+    for path in loose:
+        with io_errors("make durable", path):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                sync_fd(fd)
+            finally:
+                os.close(fd)
+        sync_dir(path.parent)
 
 
 def is_connected(repo: Repository, tips: Collection[ObjectId]) -> bool:

@@ -84,9 +84,8 @@ def find_whole(store: ObjectStore, ids: Sequence[RawId]) -> set[RawId]:
         here = shards.get(shard)
         if here is None:
             here = shards[shard] = os.path.isdir(shard)
-        if not (here and os.path.exists(path)) and all(pack.find(raw) is None for pack in packs):
-            continue
-        if store.is_whole(raw):
+        is_there = (here and os.path.exists(path)) or raw in store.overlay
+        if (is_there or any(pack.find(raw) is not None for pack in packs)) and store.is_whole(raw):
             found.add(raw)
     return found
 
