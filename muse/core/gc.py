@@ -88,6 +88,7 @@ class GcResult:
         bytes_before: Bytes of all objects, packs and indexes that there were.
         bytes_after: And are; the same as before on a dry run.
         kept_because: Why nothing was dropped; empty when that was not held back.
+        expired: Entries of the trash that were too old to be kept.
     """
 
     dry_run: bool
@@ -103,6 +104,7 @@ class GcResult:
     bytes_before: int
     bytes_after: int
     kept_because: str
+    expired: int = 0
 
 
 def collect(

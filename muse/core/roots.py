@@ -32,6 +32,7 @@ from muse.core.paths import (
 from muse.core.reflog import count_damaged_lines, read_reflog, reflog_path
 from muse.core.refs import HEADS, REMOTES, TAGS, RefStore, short_name
 from muse.core.stage import decode_stage, read_stage
+from muse.core.trash import iter_trash_ids
 from muse.core.types import RAW_ID_SIZE, ObjectId, ObjectType, RawId, is_object_id, to_raw
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def read_roots(store: ObjectStore, *, logs_since_s: float | None = None) -> Root
     collector.add_stage()
     collector.add_reflogs()
     collector.add_operations()
+    collector.add_trash()
     muse = muse_dir(store.root)
     for folder, label in (
         (jobs_dir(store.root), "job"),
@@ -274,6 +276,15 @@ class _Collector:
             for path, entry in stage.items()
             if entry is not None
         )
+
+    def add_trash(self) -> None:
+        """Add what was discarded and can be taken back."""
+        try:
+            for raw in iter_trash_ids(self._root):
+                self.roots.append(Root(raw, "trash", lesser=True))
+        except MuseError as error:
+            path = Path(error.path) if isinstance(error, CorruptFileError) else None
+            self._fail(path or trash_dir(self._root), "trash", error, lesser=True)
 
     def add_files(self, folder: Path, label: str) -> None:
         """Add every id that stands in a file of this folder, whatever the file's form."""

@@ -31,7 +31,7 @@ from muse.core.scrub import DANGLING, MISNAMED, Fault, Whole, scrub_shard
 from muse.core.scrub_pack import PackScrub
 from muse.core.temps import FAMILIES, family_of
 from muse.core.trace import Touch, Tracer
-from muse.core.types import ObjectType, Progress, RawId, from_raw
+from muse.core.types import OBJECT_TYPES, ObjectId, ObjectType, Progress, RawId, from_raw
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -54,6 +54,7 @@ class VerifyReport:
         refs: Refs, HEAD and staged paths that were followed.
         commits: Commits reached from them.
         unreachable: Whole objects that nothing refers to.
+        unreachable_ids: They themselves, with their types, if that was asked for.
         bytes_read: Bytes of objects read.
     """
 
@@ -66,6 +67,7 @@ class VerifyReport:
     refs: int
     commits: int
     unreachable: int
+    unreachable_ids: tuple[tuple[ObjectId, ObjectType], ...]
     bytes_read: int
 
     @property
@@ -78,6 +80,7 @@ def verify_store(
     root: Path,
     *,
     overlay: dict[RawId, bytes] | None = None,
+    list_unreachable: bool = False,
     pool: Executor | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
@@ -86,6 +89,7 @@ def verify_store(
     Args:
         root: The repository's root.
         overlay: Frames that a journal holds where this process may not write them.
+        list_unreachable: Name the objects that nothing refers to, and not only count them.
         pool: Hashes packs beside the parsing; None: in this thread.
         progress: Called with (objects checked, objects in all).
 
@@ -98,7 +102,7 @@ def verify_store(
     # A store of its own: it must not write an index where one is missing.
     store = ObjectStore(root, readonly=True)
     store.overlay.update(overlay or {})
-    return _Verification(store, pool, progress).run()
+    return _Verification(store, pool, progress).run(list_unreachable=list_unreachable)
 
 
 class _Verification:
@@ -111,7 +115,7 @@ class _Verification:
         self._loose = self._packed = self._packs = 0
         self._total = 0
 
-    def run(self) -> VerifyReport:
+    def run(self, *, list_unreachable: bool) -> VerifyReport:
         self._total = _count_objects(self._store)
         self._scrub_loose()
         self._scrub_packs()
@@ -143,6 +147,7 @@ class _Verification:
             refs=len(strict),
             commits=commits,
             unreachable=self._count_unreachable(reach),
+            unreachable_ids=self._list_unreachable(reach) if list_unreachable else (),
             bytes_read=self._whole.bytes_read,
         )
 
@@ -226,12 +231,14 @@ class _Verification:
         return Tracer(self._store, bad).trace(roots.roots) if bad else {}
 
     def _count_unreachable(self, reach: Reach) -> int:
-        whole = self._whole
-        return (
-            len(whole.blob - reach.blobs)
-            + sum(raw not in reach.trees for raw in whole.tree)
-            + sum(raw not in reach.commits for raw in whole.commit)
-            + sum(raw not in reach.tags for raw in whole.tag)
+        return sum(raw not in reach for kind in OBJECT_TYPES for raw in self._whole.of(kind))
+
+    def _list_unreachable(self, reach: Reach) -> tuple[tuple[ObjectId, ObjectType], ...]:
+        return tuple(
+            (from_raw(raw), kind)
+            for kind in reversed(OBJECT_TYPES)
+            for raw in sorted(self._whole.of(kind))
+            if raw not in reach
         )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from muse.core.errors import StorageError
 from muse.core.gc import DEFAULT_LEVEL, GcOptions, GcResult, collect
+from muse.core.lock import WriteLock
 from muse.core.repo import Repository
+from muse.core.trash import expire_trash
 from muse.core.types import Progress
 
 
@@ -54,4 +58,8 @@ def gc(
         level=level,
         logs_since_s=logs_since_s,
     )
-    return collect(repo.objects, options, progress=progress)
+    expired = 0
+    if not dry_run:
+        with WriteLock(repo.root, command="gc"):
+            expired = expire_trash(repo.root)
+    return replace(collect(repo.objects, options, progress=progress), expired=expired)

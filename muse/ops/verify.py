@@ -32,11 +32,14 @@ from muse.core.types import (
 from muse.core.verify import VerifyReport, verify_store
 
 
-def verify(repo: Repository, *, progress: Progress | None = None) -> VerifyReport:
+def verify(
+    repo: Repository, *, list_unreachable: bool = False, progress: Progress | None = None
+) -> VerifyReport:
     """Verify everything: each ref → commit → tree → blob, and all that lies around.
 
     Args:
         repo: The repository; it is not changed.
+        list_unreachable: Name the objects that nothing refers to, and not only count them.
         progress: Called with (objects checked, objects in all).
 
     Returns:
@@ -48,7 +51,13 @@ def verify(repo: Repository, *, progress: Progress | None = None) -> VerifyRepor
     from concurrent.futures import ThreadPoolExecutor  # start-up time
 
     with ThreadPoolExecutor(1, thread_name_prefix="muse-verify") as pool:
-        report = verify_store(repo.root, overlay=repo.objects.overlay, pool=pool, progress=progress)
+        report = verify_store(
+            repo.root,
+            overlay=repo.objects.overlay,
+            list_unreachable=list_unreachable,
+            pool=pool,
+            progress=progress,
+        )
     return replace(report, findings=_look_into_files(repo, report.findings))
 
 

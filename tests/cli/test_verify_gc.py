@@ -9,7 +9,8 @@ import pytest
 
 from muse.core.object_store import ObjectStore
 from muse.core.repo import open_repo
-from muse.core.types import from_raw, raw_object_id
+from muse.core.trash import TrashItem, encode_entry, entry_path, new_entry, read_trash
+from muse.core.types import MODE_FILE, from_raw, raw_object_id
 from tests.cli.conftest import Cli
 from tests.core.repos import commit_files, stage_files
 
@@ -69,6 +70,14 @@ class TestVerify:
         assert "\x1b" not in done.out
         assert "evil\\n.py" in done.out
 
+    def test_what_nothing_refers_to(self, cli: Cli, filled: Path) -> None:
+        """It can be listed, so that what was lost sight of can be taken back."""
+        raw = ObjectStore(filled).write("blob", b"lost")
+        assert from_raw(raw) not in cli("verify", cwd=filled).out
+        assert f"unreachable blob {from_raw(raw)}" in cli("verify", "--unreachable", cwd=filled).out
+        data = cli("verify", "--unreachable", "--json", cwd=filled).json
+        assert data["unreachable_ids"] == [{"id": from_raw(raw), "type": "blob"}]
+
     def test_one_path_and_one_revision(self, cli: Cli, filled: Path) -> None:
         """Only what was asked for is checked."""
         loose_path(filled, A).unlink()
@@ -103,6 +112,18 @@ class TestGc:
         """The age at which garbage goes can be said as people say it."""
         ObjectStore(filled).write("blob", b"garbage")
         assert cli("gc", "--expire", expire, "--json", cwd=filled).json["dropped"] == dropped
+
+    def test_old_trash_expires(self, cli: Cli, filled: Path) -> None:
+        """What was discarded long ago is dropped, and then what only it named."""
+        raw = ObjectStore(filled).write("blob", b"discarded")
+        entries = [new_entry("restore", [TrashItem(b"f", (MODE_FILE, raw), None)])]
+        entries.append(entries[0]._replace(id="0000000000001-aa", time_s=1.0))
+        (filled / ".muse/trash").mkdir(exist_ok=True)
+        for entry in entries:
+            entry_path(filled, entry.id).write_bytes(encode_entry(entry))
+        assert cli("gc", "--json", cwd=filled).json["expired"] == 1
+        assert [e.id for e in read_trash(filled)] == [entries[0].id]
+        assert ObjectStore(filled).is_whole(raw)
 
     def test_bad_expire(self, cli: Cli, filled: Path) -> None:
         """What is no moment is refused before anything happens."""

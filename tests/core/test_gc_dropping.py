@@ -18,8 +18,9 @@ from muse.core.pack import PackWriter
 from muse.core.pack_format import index_path
 from muse.core.paths import head_path, muse_dir, pack_dir
 from muse.core.repo import Repository
-from muse.core.trees import EMPTY_TREE
-from muse.core.types import RawId, from_raw, raw_object_id
+from muse.core.trash import TrashItem, encode_entry, entry_path, new_entry
+from muse.core.trees import EMPTY_TREE, find_in_tree
+from muse.core.types import MODE_FILE, RawId, from_raw, raw_object_id
 from muse.core.verify import verify_store
 from tests.core.gc_runs import (
     FILES,
@@ -196,8 +197,17 @@ def by_job(repo: Repository, raw: RawId) -> None:
 
 
 def by_trash(repo: Repository, raw: RawId) -> None:
-    """Put the raw id into a sealed record in the trash."""
-    folder = muse_dir(repo.root) / "trash"
+    """Discard the commit's file, so that it can be taken back."""
+    blob = find_in_tree(repo.objects, repo.commit(raw).tree, b"f")
+    assert blob is not None
+    entry = new_entry("restore", [TrashItem(b"f", (MODE_FILE, raw), (MODE_FILE, blob.raw))])
+    entry_path(repo.root, entry.id).parent.mkdir(exist_ok=True)
+    entry_path(repo.root, entry.id).write_bytes(encode_entry(entry))
+
+
+def by_shelf(repo: Repository, raw: RawId) -> None:
+    """Put the raw id into a sealed record of a form that nobody here knows."""
+    folder = muse_dir(repo.root) / "shelves"
     folder.mkdir(exist_ok=True)
     (folder / "1.msgpack").write_bytes(seal({"ids": bytes(32) + raw, "n": [1, "x"]}))
 
@@ -225,6 +235,7 @@ class TestRoots:
             by_operation,
             by_job,
             by_trash,
+            by_shelf,
             by_work_under_way,
         ],
     )

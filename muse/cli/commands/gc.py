@@ -84,6 +84,9 @@ def _lines(result: GcResult) -> list[str]:
         lines.append(f"melted   {plural(result.melted, 'pack')} into one")
     if result.dropped:
         lines.append(f"dropped  {plural(result.dropped, 'unreachable object')}")
+    if result.expired:
+        entries = plural(result.expired, "entry", "entries")
+        lines.append(f"expired  {entries} of the trash, older than a month")
     if result.kept:
         lines.append(f"kept     {plural(result.kept, 'unreachable object')}, too young to drop")
     state = f"{plural(result.packs_after, 'pack')}, {plural(result.loose_after, 'loose object')}"
@@ -106,6 +109,7 @@ def _data(result: GcResult) -> dict[str, object]:
         "packed": result.packed,
         "melted": result.melted,
         "dropped": result.dropped,
+        "expired": result.expired,
         "kept": result.kept,
         "kept_because": result.kept_because,
         "damaged": [

@@ -17,6 +17,7 @@ EXAMPLES = (
     ("muse verify", "everything: branches, history, files, the stage, and what lies around"),
     ("muse verify HEAD", "one commit with all its files"),
     ("muse verify -- src/a.py", "one file, as HEAD and the stage have it"),
+    ("muse verify --unreachable", "also list what no ref or log leads to: lost, but not gone"),
     ("muse verify --json", "the findings as data; exit code 3 means damage"),
 )
 DAMAGED = 3
@@ -27,19 +28,25 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "rev", nargs="*", help="only this commit, tag, tree or file, with what lies below it"
     )
+    parser.add_argument(
+        "--unreachable", action="store_true", help="list the objects that nothing refers to"
+    )
 
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Verify, and say what is damaged, what that touches, and the way out."""
     paths = args.after_dashes or []
     revs = args.rev[: len(args.rev) - len(paths)]
-    return _some(ctx, revs, paths) if revs or paths else _everything(ctx)
+    return (
+        _some(ctx, revs, paths) if revs or paths else _everything(ctx, unreachable=args.unreachable)
+    )
 
 
-def _everything(ctx: Context) -> Result:
+def _everything(ctx: Context, *, unreachable: bool) -> Result:
     from muse.ops.verify import verify
 
-    report = verify(ctx.repo(), progress=ctx.progress("Verifying"))
+    progress = ctx.progress("Verifying")
+    report = verify(ctx.repo(), list_unreachable=unreachable, progress=progress)
     ctx.end_progress()
     data: dict[str, object] = {
         "whole": report.is_whole,
@@ -54,6 +61,10 @@ def _everything(ctx: Context) -> Result:
         "findings": [finding_data(finding) for finding in report.findings],
         "left_out": report.left_out,
     }
+    if unreachable:
+        data["unreachable_ids"] = [
+            {"id": oid, "type": kind} for oid, kind in report.unreachable_ids
+        ]
     return Result(data, _text(ctx, report), exit_code=0 if report.is_whole else DAMAGED)
 
 
@@ -83,6 +94,8 @@ def _text(ctx: Context, report: VerifyReport) -> Iterator[str]:
 
     for finding in report.findings:
         yield from finding_lines(finding, color=ctx.color)
+    for oid, kind in report.unreachable_ids:
+        yield f"unreachable {kind} {oid}"
     if report.left_out:
         yield f"… and {plural(report.left_out, 'more finding')}."
     counts = (
