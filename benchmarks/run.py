@@ -22,6 +22,12 @@ from benchmarks.trees import edit, make_tree
 ENV = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    # No housekeeping in the background while the other side is being timed.
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "gc.auto",
+    "GIT_CONFIG_VALUE_0": "0",
+    "GIT_CONFIG_KEY_1": "maintenance.auto",
+    "GIT_CONFIG_VALUE_1": "false",
     **{
         f"{tool}_{who}_{what}": value
         for tool in ("GIT", "MUSE")
@@ -288,7 +294,9 @@ def main() -> int:
         if arguments.only not in (None, name):
             continue
         for files in [0] if name == "start" else map(int, arguments.files.split(",")):
-            with tempfile.TemporaryDirectory(prefix="muse-bench-") as folder:
+            with tempfile.TemporaryDirectory(
+                prefix="muse-bench-", ignore_cleanup_errors=True
+            ) as folder:
                 for label, ours, theirs in bench(Path(folder) / "b", files, arguments.runs):
                     ratio = ours.median_s / theirs.median_s
                     times = (f"{s.median_s * 1e3:.0f} ms" for s in (ours, theirs))

@@ -81,6 +81,7 @@ def every_fault(
     *,
     error: int | None = None,
     forever: bool = False,
+    stride: int = 1,
 ) -> Iterator[tuple[int, int]]:
     """Repeat an action on fresh copies of a repository, with a fault at each call in turn.
 
@@ -90,16 +91,19 @@ def every_fault(
         action: Called with the copy's root.
         error: As in `Fault`.
         forever: As in `Fault`.
+        stride: Try every stride-th call only; ``MUSE_CRASH_STRIDE=1`` tries them all.
 
     Yields:
         (n, outcome) after each run; ends after the first run that n did not reach.
     """
-    for number in range(1, MAX_CALLS):
+    stride = int(os.environ.get("MUSE_CRASH_STRIDE", stride))
+    total = _reaches(base, work, action)
+    for number in range(1, MAX_CALLS, stride):
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(base, work, symlinks=True)
         outcome = run_faulted(lambda: action(work), Fault(number, error=error, forever=forever))
         yield number, outcome
-        if outcome == DONE and _reaches(base, work, action) < number:
+        if outcome == DONE and number > total:
             return
     raise AssertionError("the action makes too many calls")
 
