@@ -68,6 +68,8 @@ class CheckoutPlan:
         adopted: (path, stat key, blob) of files that are already as wanted.
         hollow: Folders that hold no files any more and stand where a file will be.
         stage: The staged changes, as a delta against the new tree.
+        local: Path → what the working tree has, and keeps or loses, that the old tree does not
+            tell: what was as wanted already, and files that were gone. The way back needs it.
         folders: Folders where a killed checkout may have left temps, or nothing else.
     """
 
@@ -76,6 +78,7 @@ class CheckoutPlan:
     adopted: list[tuple[bytes, StatKey, RawId]] = field(default_factory=list)
     hollow: list[bytes] = field(default_factory=list)
     stage: Stage = field(default_factory=Stage)
+    local: dict[bytes, FileEntry | None] = field(default_factory=dict)
     folders: set[bytes] = field(default_factory=set)
 
     @property
@@ -101,6 +104,7 @@ def plan_checkout(
     stage: Mapping[bytes, FileEntry | None],
     known: Known,
     halves: Sequence[RawId] = (),
+    instead: Mapping[bytes, FileEntry | None] | None = None,
 ) -> CheckoutPlan:
     """Decide what to do, and refuse what would lose something.
 
@@ -112,6 +116,7 @@ def plan_checkout(
         stage: What is staged against ``old``.
         known: What is known of files by their stat keys.
         halves: The trees that interrupted checkouts were bringing it to.
+        instead: Path → what the working tree is to have where that is not what ``new`` has.
 
     Raises:
         ConflictError: It would overwrite or remove something that is stored nowhere.
@@ -119,6 +124,9 @@ def plan_checkout(
         CorruptObjectError: A tree is damaged.
     """
     sides = _read_sides(store, old, new, halves)
+    for path, entry in (instead or {}).items():
+        if path in sides:
+            sides[path] = sides[path]._replace(new=entry)
     planner = _Planner(root, known, TreeFiles(store, new), [TreeFiles(store, h) for h in halves])
     return planner.plan(sides, stage)
 
@@ -172,6 +180,7 @@ class _Planner:
                 if stage[path] == side.new:
                     # The new tree says what is staged; the file is the user's business.
                     del plan.stage[path]
+                    plan.local[path] = side.new
                 elif side.old != side.new:
                     self._staged.append(path)
                 continue
@@ -191,6 +200,8 @@ class _Planner:
         place = self._folder(path.rpartition(b"/")[0])
         key = self._look(path) if place is True else None
         if key is None:
+            if side.old is not None:
+                plan.local[path] = None
             if wanted is not None:
                 plan.writes.append(Write(path, *wanted, over=None))
                 if isinstance(place, bytes):
@@ -202,6 +213,7 @@ class _Planner:
         content = self._content(path, key)
         if content is not None and content == wanted:
             plan.adopted.append((path, key, content[1]))
+            plan.local[path] = content
         elif content is not None and content in (side.old, *side.halves):
             if wanted is None:
                 plan.removals.append((path, key))
@@ -263,22 +275,9 @@ class _Planner:
             return
         removed = {path for path, _ in self._plan.removals}
         for folder in self._occupied:
-            inside = [path for path in self._iter_files(folder) if path not in removed]
+            inside = [path for path in iter_files(self._root, folder) if path not in removed]
             self._untracked += inside[:_NAMED]
         self._plan.hollow = self._occupied
-
-    def _iter_files(self, folder: bytes) -> Iterator[bytes]:
-        full = self._root + b"/" + folder
-        try:
-            with os.scandir(full) as entries:
-                for entry in entries:
-                    path = folder + b"/" + entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        yield from self._iter_files(path)
-                    else:
-                        yield path
-        except OSError as error:
-            raise IoFailedError("list the folder", path=show_path(full), error=error) from error
 
     def _check_stage(self, wanted: Iterator[bytes]) -> None:
         """A staged file cannot be carried over into the place of a folder, nor the reverse."""
@@ -307,6 +306,26 @@ class _Planner:
             paths=tuple(dict.fromkeys(path for paths, _, _ in found for path in sorted(paths))),
             hint=f"Nothing was touched. For each of them: {ways}.",
         )
+
+
+def iter_files(root: bytes, folder: bytes) -> Iterator[bytes]:
+    """Yield the path of everything below a folder that is no folder itself, links included.
+
+    Raises:
+        IoFailedError: A folder cannot be listed.
+    """
+    full = root + b"/" + folder
+    prefix = folder + b"/" if folder else b""
+    try:
+        with os.scandir(full) as entries:
+            for entry in entries:
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    yield from iter_files(root, path)
+                else:
+                    yield path
+    except OSError as error:
+        raise IoFailedError("list the folder", path=show_path(full), error=error) from error
 
 
 def _parents(path: bytes) -> Iterator[bytes]:

@@ -18,27 +18,29 @@ from muse.core.codec import CodecError, seal, unseal
 from muse.core.errors import CorruptFileError, NotFoundError
 from muse.core.io import io_errors, read_bytes, remove_file
 from muse.core.paths import trash_dir
-from muse.core.types import RawId, from_raw, is_object_id, to_raw
+from muse.core.types import FILE_MODES, RawId, from_raw, is_object_id, to_raw
 
 KEPT_S: Final = 30 * 86_400
 _FORMAT: Final = 1
 _SUFFIX: Final = ".msgpack"
+
+FileEntry = tuple[int, RawId]
 
 
 class TrashItem(NamedTuple):
     """One file that was discarded.
 
     Attributes:
-        path: Where it was.
-        mode: Its mode in a tree.
-        raw: Its content.
+        path: Where it is.
+        was: Mode and content before; None when there was no file.
+        now: Mode and content that the command left there; None when it left no file.
         was_untracked: Whether neither HEAD nor the stage had it.
     """
 
     path: bytes
-    mode: int
-    raw: RawId
-    was_untracked: bool
+    was: FileEntry | None
+    now: FileEntry | None
+    was_untracked: bool = False
 
 
 class TrashEntry(NamedTuple):
@@ -72,7 +74,8 @@ def entry_path(root: Path, entry_id: str) -> Path:
 def encode_entry(entry: TrashEntry) -> bytes:
     """Encode an entry for `Transaction.write_file`; its blobs belong to the same transaction."""
     items = [
-        [item.path, item.mode, str(from_raw(item.raw)), item.was_untracked] for item in entry.items
+        [item.path, _encode_file(item.was), _encode_file(item.now), item.was_untracked]
+        for item in entry.items
     ]
     return seal({"format": _FORMAT, "command": entry.command, "time": entry.time_s, "items": items})
 
@@ -119,7 +122,8 @@ def iter_trash_ids(root: Path) -> Iterator[RawId]:
     """
     for entry_id in _entry_ids(root):
         with contextlib.suppress(NotFoundError):
-            yield from (item.raw for item in read_entry(root, entry_id).items)
+            for item in read_entry(root, entry_id).items:
+                yield from (entry[1] for entry in (item.was, item.now) if entry is not None)
 
 
 def expire_trash(root: Path, *, older_than_s: float = KEPT_S, now_s: float | None = None) -> int:
@@ -155,8 +159,8 @@ def _decode(entry_id: str, data: bytes) -> TrashEntry:
         if value["format"] != _FORMAT:
             raise CodecError("it is of a format that this program does not know")
         items = tuple(
-            TrashItem(bytes(path), int(mode), _raw(oid), bool(untracked))
-            for path, mode, oid, untracked in value["items"]
+            TrashItem(bytes(path), _decode_file(was), _decode_file(now), bool(untracked))
+            for path, was, now, untracked in value["items"]
         )
         return TrashEntry(entry_id, str(value["command"]), float(value["time"]), items)
     except (KeyError, TypeError, ValueError) as error:
@@ -165,7 +169,14 @@ def _decode(entry_id: str, data: bytes) -> TrashEntry:
         raise CodecError("fields are missing") from error
 
 
-def _raw(oid: object) -> RawId:
-    if not isinstance(oid, str) or not is_object_id(oid):
-        raise CodecError("an id is malformed")
-    return to_raw(oid)
+def _encode_file(entry: FileEntry | None) -> list[object] | None:
+    return None if entry is None else [entry[0], str(from_raw(entry[1]))]
+
+
+def _decode_file(value: object) -> FileEntry | None:
+    if value is None:
+        return None
+    mode, oid = value if isinstance(value, list) and len(value) == 2 else (0, None)
+    if mode not in FILE_MODES or not isinstance(oid, str) or not is_object_id(oid):
+        raise CodecError("a file is malformed")
+    return mode, to_raw(oid)

@@ -11,8 +11,11 @@ For every verb that changes what is checked out: switch, pull, clone, undo. The 
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,10 +32,10 @@ from muse.core.io import sync_filesystem
 from muse.core.paths import show_path, show_text
 from muse.core.refs import Head
 from muse.core.repo import Repository
-from muse.core.stage import TreeFiles, read_stage, without_noops
+from muse.core.stage import FileEntry, TreeFiles, read_stage, without_noops
 from muse.core.stat_cache import StatCache, load_stat_cache, save_stat_cache
 from muse.core.trees import EMPTY_TREE
-from muse.core.types import ObjectId, Progress, RawId
+from muse.core.types import ObjectId, Progress, RawId, from_raw, to_raw
 from muse.core.worktree import WorkTree
 from muse.ops.add import write_stage
 
@@ -41,6 +44,11 @@ if TYPE_CHECKING:
 
 # Up to this many files are made durable one by one; one call for the whole file system beyond.
 _FEW: Final = 8
+# The keys in an operation's details that `undo` looks for: that files moved, and what they were
+# where that was not what the old tree had.
+FILES_MOVED: Final = "files"
+LOCAL: Final = "local"
+_MANY_LOCAL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ def move_working_tree(
     head: Head,
     command: str,
     tree: RawId | None = None,
+    instead: Mapping[bytes, FileEntry | None] | None = None,
     progress: Progress | None = None,
 ) -> MoveResult:
     """Bring the working tree and the stage to the commit that HEAD is about to lead to.
@@ -81,6 +90,7 @@ def move_working_tree(
         head: What HEAD will be.
         command: What to type to finish it after a kill, without ``muse``: ``switch topic``.
         tree: The tree, if the caller has read it.
+        instead: Path → what the working tree is to have where that is not what the tree has.
         progress: Called with (files done, files in all).
 
     Raises:
@@ -97,7 +107,7 @@ def move_working_tree(
             hint="Clone it, and work in the clone.",
         )
     new = tree if tree is not None else _tree_of(repo, head.commit)
-    return _Move(repo, tx).run(head, new, command, progress)
+    return _Move(repo, tx, command, progress).run(head, new, instead)
 
 
 def _tree_of(repo: Repository, oid: ObjectId | None) -> RawId:
@@ -105,9 +115,13 @@ def _tree_of(repo: Repository, oid: ObjectId | None) -> RawId:
 
 
 class _Move:
-    def __init__(self, repo: Repository, tx: Transaction) -> None:
+    def __init__(
+        self, repo: Repository, tx: Transaction, command: str, progress: Progress | None
+    ) -> None:
         self._repo = repo
         self._tx = tx
+        self._command = command
+        self._progress = progress
         self._before = repo.head()
         self._old = _tree_of(repo, self._before.commit)
         gitignore = repo.config.get_bool("core.gitignore", default=True)
@@ -115,7 +129,9 @@ class _Move:
         self._work = WorkTree(repo.root, repo.objects, self._cache)
         self._fresh: deque[tuple[bytes, StatKey, RawId]] = deque()
 
-    def run(self, head: Head, new: RawId, command: str, progress: Progress | None) -> MoveResult:
+    def run(
+        self, head: Head, new: RawId, instead: Mapping[bytes, FileEntry | None] | None
+    ) -> MoveResult:
         repo = self._repo
         interrupted = read_interrupted_checkout(repo.root)
         staged = read_stage(repo.root)
@@ -128,39 +144,48 @@ class _Move:
             stage=without_noops(staged, files),
             known=self._cache.files.content_of,
             halves=interrupted.trees if interrupted else (),
+            instead=instead,
         )
         if plan.touches:
             # Killed, killed again on the way elsewhere: a file may be as in each of those trees.
             trees = (*(interrupted.trees if interrupted else ()), new)
-            self._record(head, tuple(dict.fromkeys(trees)), command)
-            self._apply(plan, new, command, progress)
+            self._record(head, tuple(dict.fromkeys(trees)))
+            self._apply(plan, new)
         write_stage(repo, self._tx, before=staged, after=plan.stage)
         self._tx.remove_file(checkout_record_path(repo.root))
+        self._tx.details[FILES_MOVED] = "yes"
+        if interrupted is None and 0 < len(plan.local) <= _MANY_LOCAL:
+            self._tx.details[LOCAL] = encode_local(plan.local)
         return MoveResult(len(plan.writes), len(plan.removals), interrupted is not None)
 
-    def _record(self, head: Head, trees: tuple[RawId, ...], command: str) -> None:
+    def _record(self, head: Head, trees: tuple[RawId, ...]) -> None:
         before = self._before
         back = before.branch or f"--detach {(before.commit or '')[7:19]}"
         now_s = int(time.time())
         record = CheckoutRecord(
-            command, f"switch {back}", head.encode(), head.commit or "", trees, now_s
+            self._command, f"switch {back}", head.encode(), head.commit or "", trees, now_s
         )
         write_checkout_record(self._repo.root, record)
 
-    def _apply(
-        self, plan: CheckoutPlan, new: RawId, command: str, progress: Progress | None
-    ) -> None:
+    def _apply(self, plan: CheckoutPlan, new: RawId) -> None:
         repo, is_few = self._repo, plan.touches <= _FEW
         self._work.move_to(new)
         try:
             apply_checkout(
-                repo.root, repo.objects, plan, placed=self._note, sync=is_few, progress=progress
+                repo.root,
+                repo.objects,
+                plan,
+                placed=self._note,
+                sync=is_few,
+                progress=self._progress,
             )
             if not is_few:
                 # HEAD must not outrun the files: a power cut would leave empty ones.
                 sync_filesystem(repo.root)
         except StorageError as error:
-            error.hint = f"{error.hint} 'muse {show_text(command)}' goes on from here.".strip()
+            error.hint = (
+                f"{error.hint} 'muse {show_text(self._command)}' goes on from here.".strip()
+            )
             raise
         self._settle()
         for path, _, _ in self._fresh:
@@ -179,3 +204,23 @@ class _Move:
         clock_ns = time.time_ns()
         while self._fresh and is_settled(self._fresh[0][1], clock_ns):
             self._work.remember(*self._fresh.popleft())
+
+
+def encode_local(local: Mapping[bytes, FileEntry | None]) -> str:
+    """Encode what files were for an operation's details."""
+    items = {
+        os.fsdecode(path): None if entry is None else [entry[0], from_raw(entry[1])]
+        for path, entry in local.items()
+    }
+    return json.dumps(items)
+
+
+def decode_local(text: str) -> dict[bytes, FileEntry | None]:
+    """Decode what `encode_local` wrote; nothing where it cannot be read."""
+    try:
+        return {
+            os.fsencode(path): None if entry is None else (int(entry[0]), to_raw(entry[1]))
+            for path, entry in json.loads(text).items()
+        }
+    except (ValueError, TypeError, AttributeError, LookupError):
+        return {}

@@ -156,8 +156,8 @@ def create_tag(
         target = oid = from_raw(raw)
         if text is not None:
             kind = repo.objects.stat(raw)[0]
-            who = tagger or repo.identity
-            oid = from_raw(tx.write_object("tag", format_tag(Tag(raw, kind, name, who, text))))
+            payload = format_tag(Tag(raw, kind, name, tagger, text))
+            oid = from_raw(tx.write_object("tag", payload))
         tx.summary = f"tag: {name} at {short(target)}"
         tx.set_ref(ref, oid, old=old, log=tx.summary)
     return TagResult(name, old, oid, target)

@@ -24,13 +24,11 @@ from muse.core.trash import (
 )
 from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RawId, from_raw
 
-items = st.builds(
-    TrashItem,
-    st.binary(min_size=1),
+files = st.none() | st.tuples(
     st.sampled_from([MODE_FILE, MODE_EXEC, MODE_LINK]),
     st.binary(min_size=32, max_size=32).map(RawId),
-    st.booleans(),
 )
+items = st.builds(TrashItem, st.binary(min_size=1), files, files, st.booleans())
 
 
 def put(root: Path, entry: TrashEntry) -> None:
@@ -54,12 +52,12 @@ def check_entry(root: Path, drawn: list[TrashItem], flip: int) -> None:
     put(root, entry)
     assert read_entry(root, entry.id) == entry
     assert read_trash(root) == [entry]
-    assert list(iter_trash_ids(root)) == [item.raw for item in drawn]
+    named = [entry[1] for item in drawn for entry in (item.was, item.now) if entry]
+    assert list(iter_trash_ids(root)) == named
     path = entry_path(root, entry.id)
     data = bytearray(path.read_bytes())
-    for item in drawn:
-        # gc looks for ids as text.
-        assert from_raw(item.raw).encode() in data
+    # gc looks for ids as text.
+    assert all(from_raw(raw).encode() in data for raw in named)
     data[flip % len(data)] ^= 1
     path.write_bytes(data)
     with pytest.raises(CorruptFileError):
