@@ -313,6 +313,34 @@ class TestWorkingTreesThere:
         assert send(repo, copy).ok
         assert git_text("status", "--porcelain", cwd=copy) == ""
 
+    def test_in_our_own_folder_git_starts_with_our_files(self, tmp_path: Path) -> None:
+        """A git repository made beside .muse sees the files as they are, changes included."""
+        repo = make_muse(tmp_path / "m", bare=False)
+        commit_on(repo, "main", {b"a": b"1\n", b"b": b"1\n"})
+        (repo.root / "a").write_text("1\n")
+        (repo.root / "b").write_text("changed\n")
+        result = send(repo, repo.root)
+        assert "share" in result.files
+        assert git_text("status", "--porcelain", cwd=repo.root) == " M b"
+        commit_on(repo, "main", {b"a": b"1\n", b"b": b"changed\n"})
+        assert send(repo, repo.root).ok
+        assert git_text("status", "--porcelain", cwd=repo.root) == ""
+        (repo.root / "a").write_text("2\n")
+        run_git("add", "a", cwd=repo.root)
+        commit_on(repo, "main", {b"a": b"3\n"})
+        assert states(send(repo, repo.root)) == {"refs/heads/main": "refused"}
+        assert git_text("status", "--porcelain", cwd=repo.root) == "M  a"
+
+    def test_an_unborn_branch_there_is_born_and_its_files_stay(self, tmp_path: Path) -> None:
+        """Files that git does not know yet are not touched, and it is told."""
+        repo = make_muse(tmp_path / "m")
+        commit_on(repo, "main", {b"a": b"1\n"})
+        out = load(make_git(tmp_path / "out", object_format="sha256", bare=False), b"")
+        run_git("update-ref", "refs/tags/x", write_object(out, "blob", b"x"), cwd=out)
+        (out / "a").write_text("mine")
+        assert "git status" in send(repo, out).files
+        assert (out / "a").read_text() == "mine"
+
     def test_programs_of_that_repository_are_never_run(self, tmp_path: Path) -> None:
         """A filter, a hook or a monitor in its configuration stays unused (G16)."""
         repo, out = self.make(tmp_path)

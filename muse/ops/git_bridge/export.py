@@ -9,6 +9,7 @@ from pathlib import Path
 
 from muse.core.ancestry import CommitGraph, is_ancestor
 from muse.core.errors import MuseError
+from muse.core.io import write_bytes_atomic
 from muse.core.paths import show_path
 from muse.core.refs import DEFAULT_BRANCH, HEADS, TAGS
 from muse.core.repo import Repository
@@ -94,7 +95,7 @@ def git_export(
         object_format=object_format,
         bare=bare,
         branch=head.branch or DEFAULT_BRANCH,
-        beside=repo.root,
+        beside=None if repo.bare else repo.root,
     )
     maps = IdMaps(repo.root, target.repository.object_format)
     try:
@@ -125,7 +126,7 @@ class _Export:
         self._repo, self._target, self._maps, self._force = repo, target, maps, force
         self._theirs: dict[str, GitRef] = {ref.name: ref for ref in target.repository.read_refs()}
         self._graph = CommitGraph(repo.objects)
-        self._checked_out = target.read_checked_out() if self._theirs else {}
+        self._checked_out = target.read_checked_out()
         tree = target.repository.work_tree
         self._is_beside = tree is not None and os.path.realpath(tree) == os.path.realpath(repo.root)
 
@@ -259,11 +260,12 @@ class _Export:
         own = self._target.repository.work_tree
         if own is None or self._target.repository.read_head().raw is None:
             return ""
+        here = {name for name, tree in self._checked_out.items() if tree == own}
+        moved = [c for c in commands if self._target.created or c.name in here]
         if self._is_beside:
-            moved = {command.name for command in commands}
-            if not self._target.created and all(
-                name not in moved or tree != own for name, tree in self._checked_out.items()
-            ):
+            # So that git does not see our folder as untracked files.
+            write_bytes_atomic(self._repo.muse / ".gitignore", b"*\n")
+            if not moved:
                 return ""
             self._target.read_index()
             return "left as they are: git and Muse share them"
@@ -271,7 +273,7 @@ class _Export:
             # Also what a run left that was killed before this point.
             self._target.fill_files()
             return "checked out"
-        if self._target.created:
+        if any(command.old is None for command in moved):
             return "left as they are: 'git status' there shows how they differ"
         return ""
 

@@ -82,8 +82,10 @@ class GitTarget:
             RemoteError: Git refused.
         """
         options = _Creation(env, object_format or "sha256", branch)
-        if _is_free(path, beside=beside):
-            _create(path, options, bare=bare)
+        shared = beside is not None and os.path.realpath(path) == os.path.realpath(beside)
+        if _is_free(path, shared=shared):
+            # A bare one would be scattered among our files.
+            _create(path, options, bare=bare and not shared)
         try:
             repository = GitSource.open(path, env=env)
         except GitFailedError as error:
@@ -254,7 +256,7 @@ class _Creation(NamedTuple):
     branch: str
 
 
-def _is_free(path: Path, *, beside: Path | None) -> bool:
+def _is_free(path: Path, *, shared: bool) -> bool:
     try:
         names = set(os.listdir(path))
     except FileNotFoundError:
@@ -263,9 +265,7 @@ def _is_free(path: Path, *, beside: Path | None) -> bool:
         raise AlreadyExistsError(
             f"{show_path(os.fspath(path))} is a file.", hint="Name a folder."
         ) from error
-    if beside is not None and os.path.realpath(path) == os.path.realpath(beside):
-        return ".git" not in names
-    return not names
+    return ".git" not in names if shared else not names
 
 
 def _create(path: Path, options: _Creation, *, bare: bool) -> None:
