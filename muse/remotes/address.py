@@ -20,7 +20,7 @@ from muse.core.errors import RemoteError, UsageError
 from muse.core.paths import show_text
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_USERINFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)[^/@?#]*@")
+_USERINFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,12 @@ class Address:
 
 
 def show_url(url: str) -> str:
-    """Return a URL fit for terminals and logs: no user, password, token or control character."""
-    url = _USERINFO.sub(r"\1", url)
+    """Return a URL fit for terminals and logs: no password, token or control character."""
+    match = _USERINFO.match(url)
+    if match:
+        # ssh's user is part of the place; elsewhere a user may be a token.
+        user = match[2].partition(":")[0] + "@" if match[1].lower() == "ssh://" else ""
+        url = match[1] + user + url[match.end() :]
     if _SCHEME.match(url):
         for mark in "?#":
             url = url.split(mark, 1)[0]
