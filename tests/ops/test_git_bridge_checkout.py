@@ -185,7 +185,7 @@ class TestTheCommand:
         assert "  created   refs/heads/main " in said
         assert "On branch main, 5 files written." in said
         said = muse("bridge", "git-import", "../g", cwd=tmp_path / "m").stdout.decode()
-        assert said == "Nothing new from ../g.\n"
+        assert said == "Nothing new from '../g'.\n"
         out = muse("bridge", "git-export", "../out", cwd=tmp_path / "m").stdout.decode()
         assert out.startswith("Sent 5 blobs, 3 trees, 1 commit (")
         assert "Files there: checked out." in out

@@ -300,6 +300,9 @@ class TestWhatStandsBeside:
         source = load(make_git(tmp_path / "g"), long_history(4))
         for name in ("refs/notes/commits", "refs/remotes/o/main", "refs/stash", "refs/pull/1/head"):
             run_git("update-ref", name, "main", cwd=source)
+        tree = git_text("rev-parse", "main^{tree}", cwd=source)
+        away = git_text("commit-tree", "-m", "away", tree, cwd=source)
+        run_git("update-ref", "refs/remotes/o/away", away, cwd=source)
         run_git("replace", "main", "main~1", cwd=source)
         (source / "info").mkdir(exist_ok=True)
         (source / "info" / "grafts").write_text(git_text("rev-parse", "main", cwd=source) + "\n")
@@ -320,6 +323,8 @@ class TestWhatStandsBeside:
             "hook": 1,
             "grafts": 1,
         }
+        # A remote branch whose commits came anyway is no loss.
+        assert told["refs/remotes"][1] == ("refs/remotes/o/away",)
         assert told["hook"][1] == ("post-checkout",)
 
     def test_a_ref_whose_name_we_cannot_hold_is_named(self, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def _import(ctx: Context, args: argparse.Namespace) -> Result:
         "same_ids": result.same_ids,
     }
     lines = [
-        _sent("Brought", result.objects, result.size_bytes, f"from {show_path(args.repo)}"),
+        _sent("Brought", result.objects, result.size_bytes, f"from '{show_path(args.repo)}'"),
         *_ref_lines(result.refs, color=ctx.color),
     ]
     if result.branch is not None:
@@ -115,7 +115,7 @@ def _export(ctx: Context, args: argparse.Namespace) -> Result:
         "refs": [_ref_data(ref) for ref in result.refs],
         "files": result.files,
     }
-    where = f"to {show_path(args.repo)}"
+    where = f"to '{show_path(args.repo)}'"
     lines = [
         _sent("Sent", result.objects, result.size_bytes, where),
         *_ref_lines(result.refs, color=ctx.color),

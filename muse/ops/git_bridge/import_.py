@@ -9,7 +9,7 @@ from pathlib import Path
 
 from muse.core.errors import RemoteError, UnsafeNameError
 from muse.core.paths import show_path, show_text
-from muse.core.refs import HEADS, TAGS, check_ref_name
+from muse.core.refs import HEADS, REMOTES, TAGS, check_ref_name
 from muse.core.repo import Repository
 from muse.core.types import ObjectType, Progress
 from muse.ops.git_bridge.id_maps import IdMaps
@@ -114,7 +114,9 @@ def git_import(
         objects.run(wants)
         remarks += remarks_on_trees(objects.brought, source, objects.wants)
         remarks += remarks_on_objects(objects.brought)
-        remarks += remarks_on_repository(source, refs)
+        # A remote branch whose commits are here is only another name for them.
+        away = [r for r in refs if not (r.name.startswith(REMOTES) and objects.sink.find(r.raw))]
+        remarks += remarks_on_repository(source, away)
         publisher = Publisher(repo, source, objects.sink, force=force)
         published = publisher.publish(wanted, head, progress=file_progress)
     finally:
