@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # start-up time: typing is not needed to find a command
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("start", ("init", "clone")),
     ("work on changes", ("status", "diff", "add", "reset", "rm", "mv", "commit", "restore")),
-    ("look back, and go back", ("log", "show", "reflog", "undo")),
+    ("look back, and go back", ("log", "show", "reflog", "undo", "redo")),
     ("branches and tags", ("branch", "switch", "checkout", "tag")),
     ("other places", ("remote", "push", "fetch", "pull", "bridge")),
     ("keep it sound", ("health", "verify", "gc")),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from muse.core.ancestry import CommitGraph
 from muse.core.commits import Commit
-from muse.core.history import Order, walk
+from muse.core.errors import MuseError
+from muse.core.history import HistoryEntry, Order, walk
 from muse.core.lanes import GraphRow, lay_out
 from muse.core.limits import Limits
 from muse.core.refs import HEADS, REMOTES, TAGS, short_name
@@ -52,37 +53,73 @@ def log(
     repo: Repository,
     *,
     revs: Sequence[str] = (),
+    everything: bool = False,
     limits: Limits | None = None,
     graph: bool = False,
+    order: Order | None = None,
 ) -> Iterator[LogEntry]:
     """Yield commits, newest first, reading only what is asked for.
 
     Args:
         repo: The repository.
         revs: Revisions and ranges; HEAD when empty.
+        everything: From every branch, tag and remote branch besides.
         limits: What to leave out.
         graph: Also lay out the graph: no parent before its children.
+        order: In which order; by date when None, and topological for a graph.
 
-    Yields:
-        An entry a commit; nothing on a branch without commits.
+    Returns:
+        An entry a commit, read as they are asked for; none on a branch without commits.
 
     Raises:
         RevisionNotFoundError: A revision names nothing.
+        UsageError: A pattern is no regular expression.
+        ObjectNotFoundError: A commit is missing; while iterating, when the walk gets there.
     """
-    if not revs and repo.head().commit is None:
-        return
     commits = CommitGraph(repo.objects)
     revisions = Revisions(repo.objects, repo.refs, config=repo.config, graph=commits)
-    found = revisions.find_range(revs or ["HEAD"])
-    names = read_names(repo)
+    include, exclude = _starts(repo, revisions, revs, everything=everything)
+    if limits is not None:
+        # A bad pattern is an error now, and not after the first page.
+        limits.matcher()
     entries = walk(
         commits,
-        found.include,
-        exclude=found.exclude,
+        include,
+        exclude=exclude,
         limits=limits,
-        order=Order.GRAPH if graph else Order.DATE,
+        order=order or (Order.GRAPH if graph else Order.DATE),
         with_parents=graph,
     )
+    return _decorated(entries, read_names(repo), graph=graph)
+
+
+def _starts(
+    repo: Repository, revisions: Revisions, revs: Sequence[str], *, everything: bool
+) -> tuple[list[RawId], list[RawId]]:
+    include: list[RawId] = []
+    exclude: list[RawId] = []
+    if revs:
+        found = revisions.find_range(revs)
+        include, exclude = list(found.include), list(found.exclude)
+    elif repo.head().commit is not None:
+        include = [revisions.find_commit("HEAD")]
+    if everything:
+        tips = (_find_tip(revisions, ref) for ref in repo.refs.iter_names())
+        include += [raw for raw in tips if raw is not None]
+    return include, exclude
+
+
+def _find_tip(revisions: Revisions, ref: str) -> RawId | None:
+    try:
+        return revisions.find_commit(ref)
+    except MuseError:
+        # A tag of a file, or a damaged ref, which must not hide the others: `verify` names it.
+        return None
+
+
+def _decorated(
+    entries: Iterator[HistoryEntry], names: dict[RawId, tuple[Name, ...]], *, graph: bool
+) -> Iterator[LogEntry]:
     if not graph:
         for entry in entries:
             yield LogEntry(from_raw(entry.raw), entry.commit, names.get(entry.raw, ()))
@@ -107,14 +144,24 @@ def read_names(repo: Repository) -> dict[RawId, tuple[Name, ...]]:
     if head.detached and head.commit:
         found.setdefault(to_raw(head.commit), []).append(Name("HEAD", "head", current=True))
     revisions = Revisions(repo.objects, repo.refs)
-    refs = sorted(repo.refs.iter(), key=lambda item: (item[0] != head.ref, _rank(item[0]), item[0]))
-    for ref, oid in refs:
+    for ref in sorted(
+        repo.refs.iter_names(), key=lambda name: (name != head.ref, _rank(name), name)
+    ):
         kind = {0: "branch", 1: "tag", 2: "remote"}.get(_rank(ref))
-        if kind is None:
-            continue
-        raw = revisions.find_commit(f"{ref}^{{commit}}") if kind == "tag" else to_raw(oid)
-        found.setdefault(raw, []).append(Name(short_name(ref), kind, ref == head.ref))
+        raw = _find_named(repo, revisions, ref, is_tag=kind == "tag") if kind else None
+        if kind is not None and raw is not None:
+            found.setdefault(raw, []).append(Name(short_name(ref), kind, ref == head.ref))
     return {raw: tuple(names) for raw, names in found.items()}
+
+
+def _find_named(repo: Repository, revisions: Revisions, ref: str, *, is_tag: bool) -> RawId | None:
+    if is_tag:
+        return _find_tip(revisions, ref)
+    try:
+        oid = repo.refs.read(ref)
+    except MuseError:
+        return None
+    return None if oid is None else to_raw(oid)
 
 
 def _rank(ref: str) -> int:

@@ -107,7 +107,7 @@ class _Finder:
         if detach:
             oid = from_raw(self._names.find_commit(name))
             command = f"switch --detach {short(oid, 12)}"
-            return _Goal(Head(None, None, oid), oid.removeprefix("sha256:"), command)
+            return _Goal(Head(None, None, oid), name, command)
         return self._branch(name)
 
     def _branch(self, name: str) -> _Goal:

@@ -42,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--author", metavar="PATTERN", help="a regular expression on the author")
     parser.add_argument("--grep", metavar="PATTERN", help="a regular expression on the message")
     parser.add_argument("-i", "--ignore-case", action="store_true", help="for both patterns")
+    parser.add_argument("--topo-order", action="store_true", help="no parent before its children")
     parser.add_argument("--first-parent", action="store_true", help="do not follow merged lines")
     merges = parser.add_mutually_exclusive_group()
     merges.add_argument("--merges", action="store_true", help="merges only")
@@ -50,15 +51,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Walk the history and print it as it is found."""
+    from muse.core.history import Order
     from muse.ops.log import log
 
     repo = ctx.repo(sweep=False)
     revs, paths = _split(ctx, repo, args)
-    entries = log(repo, revs=revs, limits=_limits(args, paths), graph=args.graph and not ctx.json)
+    entries = log(
+        repo,
+        revs=revs,
+        everything=args.all,
+        limits=_limits(args, paths),
+        graph=args.graph and not ctx.json,
+        order=Order.TOPO if args.topo_order else None,
+    )
     if ctx.json:
         return Result({"commits": [entry_data(entry) for entry in entries]})
     head = repo.head()
-    if not revs and head.commit is None:
+    if not revs and not args.all and head.commit is None:
         return Result({"commits": []}, f"No commits yet on {head.branch}.")
     return Result({}, _lines(entries, oneline=args.oneline, graph=args.graph, color=ctx.color))
 
@@ -81,10 +90,6 @@ def _split(
                 raise
             return revs, tuple(ctx.path(word) for word in words)
         revs.append(words.pop(0))
-    if args.all:
-        revs += [name for name, _ in repo.refs.iter()]
-        if repo.head().commit:
-            revs.append("HEAD")
     return revs, tuple(path for path in paths if path)
 
 

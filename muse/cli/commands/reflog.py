@@ -6,11 +6,10 @@ import argparse
 import time
 
 from muse.cli.context import Context, Result
-from muse.cli.render import ago, columns, iso_date, paint, person
-from muse.core.errors import RefNotFoundError, short
+from muse.cli.render import ago, columns, iso_date, paint, person, plural
+from muse.core.errors import short
 from muse.core.paths import show_text
-from muse.core.reflog import ReflogEntry, read_reflog
-from muse.core.repo import Repository
+from muse.core.reflog import ReflogEntry
 
 SUMMARY = "show where HEAD or a branch was before"
 EXAMPLES = (
@@ -28,35 +27,30 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Print the moves of one ref."""
-    repo = ctx.repo(sweep=False)
-    name = _full_name(repo, args.ref)
-    entries = read_reflog(repo.root, name)[: args.max_count]
-    data = {"ref": name, "entries": [_data(entry) for entry in entries]}
+    from muse.ops.reflog import reflog
+
+    found = reflog(ctx.repo(sweep=False), args.ref)
+    entries = found.entries[: args.max_count]
+    data = {
+        "ref": found.ref,
+        "damaged_lines": found.damaged,
+        "entries": [_data(entry) for entry in entries],
+    }
     now_s = time.time()
     rows = [
         [
             paint(short(entry.new or "") or "deleted", "id", on=ctx.color),
-            f"{args.ref}@{{{number}}}",
+            f"{show_text(found.name)}@{{{number}}}",
             ago(now_s - entry.who.time_s),
             show_text(entry.message),
         ]
         for number, entry in enumerate(entries)
     ]
-    return Result(data, columns(rows) if rows else f"{args.ref} has not moved yet.")
-
-
-def _full_name(repo: Repository, text: str) -> str:
-    from muse.core.revisions import Revisions
-
-    if text in {"HEAD", "@"}:
-        return "HEAD"
-    found = Revisions(repo.objects, repo.refs, config=repo.config).full_name(text)
-    if found is None:
-        raise RefNotFoundError(
-            f"There is no branch or ref '{show_text(text)}'.",
-            hint="'muse branch -a' lists the branches; 'muse reflog' shows where HEAD was.",
-        )
-    return found
+    notes: tuple[str, ...] = ()
+    if found.damaged:
+        notes = (f"{plural(found.damaged, 'line')} of this log cannot be read.",)
+    name = show_text(found.name)
+    return Result(data, columns(rows) if rows else f"{name} has not moved yet.", notes=notes)
 
 
 def _data(entry: ReflogEntry) -> dict[str, object]:

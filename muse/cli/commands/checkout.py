@@ -1,0 +1,71 @@
+"""``muse checkout``: `switch` and `restore` under the name that fingers know."""
+
+from __future__ import annotations
+
+import argparse
+
+from muse.cli.context import Context, Result
+from muse.core.errors import UsageError
+from muse.core.refs import HEADS
+
+SUMMARY = "switch branches, or restore files (see 'switch' and 'restore')"
+EXAMPLES = (
+    ("muse checkout topic", "the same as 'muse switch topic'"),
+    ("muse checkout -b topic", "the same as 'muse switch -c topic'"),
+    ("muse checkout v1.0", "the same as 'muse switch --detach v1.0'"),
+    ("muse checkout -- src/player.py", "the same as 'muse restore src/player.py'"),
+    ("muse checkout main -- README", "the file as main has it, staged, too"),
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("names", nargs="*", metavar="name", help="a branch or revision, then paths")
+    parser.add_argument("-b", dest="create", action="store_true", help="create the branch first")
+    parser.add_argument("--detach", action="store_true", help="look at a commit, on no branch")
+
+
+def run(ctx: Context, args: argparse.Namespace) -> Result:
+    """Do what the words mean."""
+    from muse.cli.commands import restore, switch
+    from muse.core.revisions import Revisions
+
+    after = args.after_dashes
+    names = args.names[: len(args.names) - len(after or ())]
+    if after is not None:
+        if len(names) > 1 or args.create or args.detach or not after:
+            raise UsageError(
+                "Paths follow '--', and at most one revision stands before it.",
+                hint="'muse checkout [<rev>] -- <path>…'.",
+            )
+        return restore.bring_back(ctx, after, source=names[0] if names else None)
+    if not names:
+        raise UsageError("Where to?", hint="'muse checkout <branch>', or 'muse switch <branch>'.")
+    if args.create:
+        if len(names) > 2:
+            raise UsageError("A branch starts at one commit.", hint="'muse checkout -b new start'.")
+        return switch.go(ctx, names[0], create=True, start=names[1] if len(names) > 1 else None)
+    if len(names) > 1:
+        raise UsageError(
+            "More than one name: which of them are paths?",
+            hint="Put '--' before the paths: 'muse checkout [<rev>] -- <path>…'.",
+        )
+    repo, name = ctx.repo(), names[0]
+    ref = Revisions(repo.objects, repo.refs, config=repo.config).full_name(name)
+    is_branch = name == "-" or (ref or HEADS).startswith(HEADS)
+    return switch.go(ctx, name, detach=args.detach or not is_branch or _is_id(ctx, name, ref))
+
+
+def _is_id(ctx: Context, name: str, ref: str | None) -> bool:
+    """Tell whether a name that is no ref is a commit all the same, as in ``HEAD~2``."""
+    from muse.core.errors import NotFoundError
+    from muse.core.revisions import Revisions
+
+    if ref is not None or name == "-":
+        return False
+    repo = ctx.repo()
+    try:
+        Revisions(repo.objects, repo.refs, config=repo.config).find_commit(name)
+    except NotFoundError:
+        return False
+    return True
