@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 from muse.core import journal, temps
 from muse.core.errors import MuseError
-from muse.core.io import lock_file, move_file, remove_file
+from muse.core.io import lock_file, move_file, remove_file, sync_dir
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.pack import Pack
@@ -150,6 +150,9 @@ class _Collection:
         if options.dry_run:
             return self._foresee(before, unreached, wanted, melting)
         repacked = self._pack(to_pack, melting)
+        if spare:
+            # Their writer may not have come to it yet: a power cut must not take both copies.
+            sync_dir(pack_dir(store.root))
         with WriteLock(store.root, command="gc", wait_s=options.wait_s):
             journal.recover(store)
             journal.checkpoint(store.root)

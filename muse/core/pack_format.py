@@ -10,8 +10,8 @@
 All numbers are big-endian. ``tried`` is 1 when whatever gets smaller by it is compressed, so that
 a repack need not try again, else 0. ``flags`` is 0 for bytes as they are and 1 for one zstd frame
 that says its content's size. ``crc`` is the CRC-32 of the 52 bytes before it, so that a damaged
-length is known for what it is before anybody believes it. Marker, checksum and id let a scan take up
-the trail behind damage: one bad record costs one object, never the rest of the pack.
+length is known for what it is before anybody believes it. Marker, checksum and id let a scan take
+up the trail behind damage: one bad record costs one object, never the rest of the pack.
 
 Nothing here is trusted: whoever reads a payload hashes it and compares with the id that was
 asked for.

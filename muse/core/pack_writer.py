@@ -229,9 +229,9 @@ class PackWriter:
             # A name must never stand for bytes that a power cut can still take.
             self._file.sync()
             new_index.sync()
-            # Over what is there: a pack of this name holds the same bytes, or damaged ones.
+            # Over what is there: a file of this name holds the same bytes, or damaged ones.
             self._file.publish(dest, replace=dest.exists())
-            new_index.publish(index_path(dest), replace=True)
+            new_index.publish(index_path(dest), replace=index_path(dest).exists())
         # Whoever asked for the pack may point at its objects next: the names must outlive a cut.
         sync_dir(dest.parent)
         return dest

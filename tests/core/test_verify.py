@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from muse.core.pack import PackWriter
 from muse.core.pack_format import index_path
 from muse.core.paths import muse_dir, pack_dir
 from muse.core.repo import Repository
 from muse.core.types import RawId, frame_header, from_raw, raw_object_id
+from tests.core.packs import damage, patch
 from tests.core.repos import MAIN, commit_files, make_repo
 from tests.core.verify_runs import (
     FAULTS,
@@ -54,6 +57,22 @@ class TestObjects:
         assert found, [f.message for f in report.findings]
         assert any(str(t).startswith(touch) for f in found for t in f.touches)
         assert all(f.way_out and f.severity == "damage" for f in found)
+
+    @settings(deadline=None, max_examples=60)
+    @given(data=st.data())
+    def test_no_byte_is_beyond_notice(
+        self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    ) -> None:
+        """Change or cut any file of the store anywhere: the report says so, and nothing breaks."""
+        repo = fill(tmp_path_factory.mktemp("r") / "repo")
+        pack_all(repo)
+        commit_files(repo, {b"loose": b"loose\n"})
+        files = [p for p in (muse_dir(repo.root) / "objects").rglob("*") if p.is_file()]
+        path = data.draw(st.sampled_from(sorted(files)))
+        before = path.read_bytes()
+        patch(path, damage(data))
+        assume(path.read_bytes() != before)
+        assert verify(repo).findings
 
     @pytest.mark.parametrize("form", FORMS)
     def test_a_whole_repository_is_whole(self, repo: Repository, form: str) -> None:
