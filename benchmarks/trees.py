@@ -10,6 +10,7 @@ MEDIAN_BYTES = 4096
 SIGMA = 1.0
 FILES_PER_FOLDER = 12
 MAX_BYTES = 1 << 20
+MAX_DEPTH = 5
 _VOCABULARY = """
 return self value index data count error result path name for while import from class def
 if else try except with as None True False not and or in is lambda yield raise
@@ -18,12 +19,15 @@ WORDS = tuple(_VOCABULARY.split())
 
 
 def iter_paths(files: int, rng: random.Random) -> Iterator[str]:
-    """Yield that many distinct paths, about a dozen files a folder, folders four deep at most."""
+    """Yield that many distinct paths, about a dozen files a folder."""
     folders = [""]
+    open_folders = [""]
     while len(folders) * FILES_PER_FOLDER < files:
-        parent = rng.choice(folders[-400:])
-        if parent.count("/") < 4:
-            folders.append(f"{parent}{rng.choice(WORDS)}_{len(folders)}/")
+        parent = rng.choice(open_folders)
+        folder = f"{parent}{rng.choice(WORDS)}_{len(folders)}/"
+        folders.append(folder)
+        if folder.count("/") < MAX_DEPTH:
+            open_folders.append(folder)
     for number in range(files):
         folder = folders[number % len(folders)]
         yield f"{folder}{rng.choice(WORDS)}_{number}.py"
