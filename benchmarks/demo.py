@@ -64,7 +64,14 @@ def _muse(root: Path, *arguments: str, day: int = 0, who: int = 0) -> None:
         for part, value in (("NAME", name), ("EMAIL", email), ("DATE", date))
     }
     env.pop("MUSE_REPO_ROOT", None)
-    subprocess.run([MUSE, *arguments], cwd=root, env=env, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [MUSE, *arguments],
+        cwd=root,
+        env=env,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _write(root: Path, files: Files) -> None:
@@ -103,7 +110,6 @@ def build(root: Path) -> None:
         _commit(root, subject, files, day)
     _muse(root, "switch", "main")
     _work_in_progress(root)
-    _crash(root)
 
 
 def _work_in_progress(root: Path) -> None:
@@ -141,10 +147,12 @@ def main() -> int:
         build_in.rename(root)
         (root.parent / "building-remote").rename(root.parent / "song-remote")
         _muse(root, "remote", "set-url", "origin", str(root.parent / "song-remote"))
+        # Last, so that whatever is opened next is the first to meet what it left.
+        _crash(root)
     interface = Path(sys.executable).with_name("muse-tui")
     if sys.stdin.isatty() and sys.stdout.isatty() and interface.exists():
         os.execv(interface, [str(interface), str(root)])  # noqa: S606  # our own program
-    for arguments in (["status"], ["log", "--oneline", "--graph", "-n", "12"], ["health"]):
+    for arguments in (["status"], ["log", "--oneline", "--graph", "--all", "-n", "12"], ["health"]):
         print(f"$ muse {' '.join(arguments)}", flush=True)
         subprocess.run([MUSE, *arguments], cwd=root, check=True)
         print(flush=True)
