@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -240,18 +241,22 @@ class TestPackStream:
         payloads = [bytes((size * 7 + at * at) % 251 for at in range(size)) for size in sizes]
         objects: list[tuple[ObjectType, bytes]] = [("blob", data) for data in payloads]
         objects += [("tree", b""), ("blob", b"z" * 100_000)]
+        objects += [("blob", random.Random(1).randbytes(100_000))]
         sent = bytearray()
-        stream = PackStream(sent.extend, count=len(objects) + 1, object_format=object_format)
+        stream = PackStream(sent.extend, count=len(objects) + 2, object_format=object_format)
         for kind, payload in objects:
             stream.add(kind, payload)
 
-        def chunks() -> Iterator[bytes]:
-            yield from (b"chunk" * 1000 for _ in range(100))
+        dense = random.Random(2).randbytes(50_000)
 
-        stream.add_stream("blob", 500_000, chunks())
+        def chunks(chunk: bytes) -> Iterator[bytes]:
+            yield from (chunk for _ in range(100))
+
+        stream.add_stream("blob", 500_000, chunks(b"chunk" * 1000))
+        stream.add_stream("blob", 5_000_000, chunks(dense))
         stream.finish()
         run_git("index-pack", "--stdin", "--strict", cwd=repo, data=bytes(sent))
-        for kind, payload in [*objects, ("blob", b"chunk" * 100_000)]:
+        for kind, payload in [*objects, ("blob", b"chunk" * 100_000), ("blob", dense * 100)]:
             frame = b"%b %d\0" % (kind.encode(), len(payload)) + payload
             digits = hashlib.new(object_format, frame).hexdigest()
             assert run_git("cat-file", kind, digits, cwd=repo) == payload

@@ -18,6 +18,7 @@ from muse.core.types import ObjectType
 LEVEL: Final = 1
 _TYPES: Final[dict[ObjectType, int]] = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 _BUFFER: Final = 1 << 18
+_SAMPLE: Final = 1 << 14
 _COMPRESS_FROM: Final = 512
 # What one stored block can hold.
 _MAX_STORED: Final = 0xFFFF
@@ -51,13 +52,15 @@ class PackStream:
         What ``chunks`` raises passes through, and git, which is left without an end, keeps nothing.
         """
         self._begin(kind, size)
-        compress = zlib.compressobj(LEVEL)
+        compress = None
         for chunk in chunks:
+            if compress is None:
+                compress = zlib.compressobj(_level_for(chunk))
             size -= len(chunk)
             self._buffer += compress.compress(chunk)
             self._flush()
         assert size == 0
-        self._buffer += compress.flush()
+        self._buffer += (compress or zlib.compressobj(0)).flush()
 
     def _begin(self, kind: ObjectType, size: int) -> None:
         assert self._left > 0
@@ -83,7 +86,15 @@ def _is_dense(kind: ObjectType, payload: bytes) -> bool:
 
 
 def _deflated(payload: bytes) -> bytes:
-    return zlib.compress(payload, LEVEL)
+    return zlib.compress(payload, _level_for(payload))
+
+
+def _level_for(payload: bytes) -> int:
+    """Return level 0 for what is compressed already: its first bytes tell, in a thousandth."""
+    if len(payload) <= _SAMPLE:
+        return LEVEL
+    sample = payload[:_SAMPLE]
+    return LEVEL if len(zlib.compress(sample, LEVEL)) < _SAMPLE - _SAMPLE // 16 else 0
 
 
 def _stored(payload: bytes) -> bytes:

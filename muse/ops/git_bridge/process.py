@@ -37,6 +37,7 @@ _SET: Final = {
 }
 _SETTINGS: Final = (
     "core.alternateRefsCommand=true",
+    "core.bigFileThreshold=16m",  # what is larger is streamed by git too
     "core.fsmonitor=false",
     "core.fsync=all",  # success is reported once it is durable (G2)
     f"core.hooksPath={os.devnull}",
