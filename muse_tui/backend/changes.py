@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from muse.core.hunks import apply_hunks, reverse_hunks
-from muse.core.io import read_bytes, write_bytes_atomic
 from muse.core.paths import show_path, show_text
 from muse.core.repo import sweep_and_record
 from muse.core.scan import find_key
@@ -14,10 +14,13 @@ from muse.core.stage import FileEntry, TreeFiles, change_stage, read_stage
 from muse.core.trash import TrashItem, encode_entry, entry_path, new_entry
 from muse.core.types import MODE_FILE
 from muse_tui.backend.board import Board
-from muse_tui.backend.diffs import picked_text
+from muse_tui.backend.diffs import picked_text, worktree_side
 from muse_tui.backend.place import Place
 from muse_tui.model import DiffKey, Done, Part, Source
 from muse_tui.words import plural
+
+if TYPE_CHECKING:
+    from muse.ops.undo import UndoResult
 
 # Up to this many files are named one by one; more are staged by one look at everything.
 _FEW = 100
@@ -32,6 +35,7 @@ class Changes:
 
     Attributes:
         touched: Paths to look at afterwards.
+        everything: Look at everything afterwards.
         history_moved: The history is to be told again.
         health_moved: The health is to be told again.
     """
@@ -41,6 +45,7 @@ class Changes:
         self._repo = place.repo
         self._board = board
         self.touched: set[bytes] = set()
+        self.everything = False
         self.history_moved = False
         self.health_moved = False
 
@@ -134,24 +139,48 @@ class Changes:
         Raises:
             ConflictError: The file changed since the diff was shown.
         """
-        from muse.ops.file_moves import FileMove, apply_moves  # start-up time
-
         old, new, text = picked_text(self._place, key, token)
         data = reverse_hunks(new.data, text, _selection(lines))
-        with self._repo.transaction("restore", summary=f"lines of {show_path(key.path)}") as tx:
-            was = (new.mode, tx.write_object("blob", new.data)) if new.mode else None
-            now: FileEntry | None = None
-            if data or old.mode:
-                now = (new.mode or old.mode, tx.write_object("blob", data))
-            entry = new_entry("restore", [TrashItem(key.path, was, now, not old.mode)])
-            tx.write_file(entry_path(self._place.root, entry.id), encode_entry(entry))
-            tx.details["trash"] = entry.id
-        over = find_key(os.fsencode(self._place.root), key.path)
-        apply_moves(self._repo, [FileMove(key.path, now, over)])
-        self.touched.add(key.path)
+        mode = new.mode or old.mode
+        kept = (mode, data) if data or old.mode else None
+        self._rewrite(
+            "restore", f"lines of {show_path(key.path)}", key.path, kept, new=not old.mode
+        )
         counted = sum(len(chosen) for chosen in lines.values())
         shown = show_path(key.path)
         return Done(f"Discarded {plural(counted, 'line')} of {shown}.", "brings them back")
+
+    def _rewrite(
+        self,
+        verb: str,
+        summary: str,
+        path: bytes,
+        kept: tuple[int, bytes] | None,
+        *,
+        new: bool = False,
+    ) -> None:
+        """Replace a file of the working tree so that undo can bring the old one back.
+
+        Args:
+            verb: The operation's name.
+            summary: One line for the operation log.
+            path: The file.
+            kept: Mode and bytes to put there; None removes it.
+            new: Neither HEAD nor the stage has the file.
+        """
+        from muse.ops.file_moves import FileMove, apply_moves  # start-up time
+
+        before = worktree_side(self._place, path)
+        over = find_key(os.fsencode(self._place.root), path)
+        with self._repo.transaction(verb, summary=f"{verb}: {summary}") as tx:
+            was = (before.mode, tx.write_object("blob", before.data)) if before.mode else None
+            now = (kept[0], tx.write_object("blob", kept[1])) if kept else None
+            entry = new_entry(verb, [TrashItem(path, was, now, new)])
+            tx.write_file(entry_path(self._place.root, entry.id), encode_entry(entry))
+            tx.details["trash"] = entry.id
+        # The old content is stored and named now.
+        apply_moves(self._repo, [FileMove(path, now, over)])
+        self.touched.add(path)
 
     def discard_all(self) -> Done:
         """Give up every change that is not staged."""
@@ -161,16 +190,17 @@ class Changes:
 
     def ignore(self, pattern: str) -> Done:
         """Add a pattern to ``.museignore``."""
-        path = self._place.root / ".museignore"
-        data = read_bytes(path, doing="read the ignore file") or b""
+        before = worktree_side(self._place, b".museignore")
         line = os.fsencode(pattern)
-        if line in data.splitlines():
+        if line in before.data.splitlines():
             return Done(f"{show_text(pattern)} is ignored already.")
+        data = before.data
         if data and not data.endswith(b"\n"):
             data += b"\n"
-        write_bytes_atomic(path, data + line + b"\n", durable=True)
-        self.touched.update({b".museignore", b""})
-        return Done(f"Ignoring {show_text(pattern)}.")
+        kept = (before.mode or MODE_FILE, data + line + b"\n")
+        self._rewrite("ignore", show_text(pattern), b".museignore", kept)
+        self.everything = True
+        return Done(f"Ignoring {show_text(pattern)}.", "shows it again")
 
     def add_remote(self, name: str, url: str) -> Done:
         """Add a remote."""
@@ -191,6 +221,63 @@ class Changes:
         if not report.removed:
             return Done(f"There was nothing to remove.{stay}")
         return Done(f"Removed {plural(report.removed, 'temp')}.{stay}")
+
+    # Branches -------------------------------------------------------------------------------------
+
+    def switch(self, name: str, *, remote: bool = False) -> Done:
+        """Check out a branch; of a remote's branch, one here that follows it."""
+        from muse.ops.switch import switch  # start-up time
+
+        local = name.partition("/")[2] if remote else name
+        result = switch(self._repo, local)
+        self.everything = self.history_moved = True
+        made = ", which was created" if result.created else ""
+        return Done(f"On {show_text(local)} now{made}.", "goes back")
+
+    def create_branch(self, name: str, at: str) -> Done:
+        """Create a branch and check it out."""
+        from muse.ops.switch import switch  # start-up time
+
+        switch(self._repo, name, create=True, start=at or None)
+        self.everything = self.history_moved = True
+        return Done(f"Created {show_text(name)}, and on it now.", "goes back")
+
+    def rename_branch(self, old: str, new: str) -> Done:
+        """Rename a branch."""
+        from muse.ops.branch import rename_branch  # start-up time
+
+        rename_branch(self._repo, old, new)
+        self.history_moved = True
+        return Done(f"{show_text(old)} is {show_text(new)} now.", "renames it back")
+
+    def delete_branch(self, name: str, *, force: bool) -> Done:
+        """Delete a branch."""
+        from muse.ops.branch import delete_branches  # start-up time
+
+        delete_branches(self._repo, [name], force=force)
+        self.history_moved = True
+        return Done(f"Deleted {show_text(name)}.", "brings it back")
+
+    # Taking back ----------------------------------------------------------------------------------
+
+    def undo(self) -> Done:
+        """Take back the last thing done."""
+        from muse.ops.undo import undo  # start-up time
+
+        return self._taken(undo(self._repo), "Took back", "Z does it again")
+
+    def redo(self) -> Done:
+        """Do again what was taken back last."""
+        from muse.ops.undo import redo  # start-up time
+
+        return self._taken(redo(self._repo), "Did again", "")
+
+    def _taken(self, result: UndoResult, verb: str, then: str) -> Done:
+        self.everything = bool(result.files or result.restored)
+        self.history_moved = bool(result.refs)
+        name = result.operation.summary or result.operation.name
+        there = f" It stays at {', '.join(result.pushed)}." if result.pushed else ""
+        return Done(f"{verb}: {show_text(name)}.{there}", then)
 
     # Shelves --------------------------------------------------------------------------------------
 

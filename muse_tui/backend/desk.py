@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, NotARepositoryError
+from muse.ops.remote_config import forget_config, list_remotes
 from muse_tui.backend import diffs, health, history
 from muse_tui.backend.board import Board
 from muse_tui.backend.changes import Changes
@@ -189,7 +190,7 @@ class Desk:
                 return getattr(changes, verb)(**args)
             finally:
                 # Also after an error: part of it may have happened.
-                self._tell_status(board.refresh(changes.touched))
+                self._tell_status(board.refresh(None if changes.everything else changes.touched))
                 self._tell_head()
                 if changes.history_moved:
                     self.ask_history()
@@ -254,8 +255,6 @@ class Desk:
         self._engine.news(health.read_facts(reader, last=self._last, watch=self._watch))
 
     def _remotes(self) -> tuple[tuple[str, str], ...]:
-        from muse.ops.remote_config import forget_config, list_remotes
-
         forget_config(self.reader.repo)
         return tuple((remote.name, remote.shown_url) for remote in list_remotes(self.reader.repo))
 
@@ -373,6 +372,8 @@ class Desk:
             self._engine.news(as_failure(error))
             return
         self._tell_status(delta)
+        if "config" in hint.meta:
+            forget_config(self.place.repo)
         if hint.meta & {"head", "refs", "config"}:
             self._tell_head()
             self.ask_history()

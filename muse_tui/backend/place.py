@@ -64,7 +64,10 @@ def open_place(start: Path, *, do_sweep: bool) -> Place:
         user_config=user_config,
         trusted=trusted_folders(Config(None, user_path=user_config)),
     )
-    return Place(repo, user_config)
+    place = Place(repo, user_config)
+    # Asked only by what publishes: a look needs no name.
+    repo.identity = place.signature
+    return place
 
 
 def as_failure(error: BaseException) -> Failure:

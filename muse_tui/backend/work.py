@@ -85,7 +85,6 @@ def _push(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
         place.repo,
         remote=str(args["remote"]),
         options=options,
-        who=place.signature(),
         progress=_transfer(tell),
     )
     there = show_text(result.remote)
@@ -101,12 +100,7 @@ def _push(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
 def _fetch(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
     from muse.ops.fetch import fetch
 
-    result = fetch(
-        place.repo,
-        remote=str(args["remote"]),
-        who=place.signature(),
-        progress=_transfer(tell),
-    )
+    result = fetch(place.repo, remote=_named(args), progress=_transfer(tell))
     there = show_text(result.remote)
     if result.up_to_date:
         return f"Nothing new at {there}.", "", {}
@@ -117,13 +111,17 @@ def _fetch(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
 def _pull(place: Place, args: Mapping[str, object], tell: Tell) -> Outcome:
     from muse.ops.pull import pull
 
-    result = pull(
-        place.repo,
-        remote=str(args["remote"]),
-        who=place.signature(),
-        progress=_transfer(tell),
-    )
-    return str(result), "", {}
+    result = pull(place.repo, remote=_named(args), progress=_transfer(tell))
+    upstream = show_text(result.upstream)
+    if result.up_to_date:
+        return f"{show_text(result.branch)} has all of {upstream}.", "", {}
+    files = plural(result.files, "file")
+    return f"Pulled {plural(result.commits, 'commit')} from {upstream}; {files} changed.", "", {}
+
+
+def _named(args: Mapping[str, object]) -> str | None:
+    """Return the remote that a job names; None lets the upstream decide."""
+    return str(args["remote"]) if args.get("remote") else None
 
 
 def _verify(place: Place, _args: Mapping[str, object], tell: Tell) -> Outcome:

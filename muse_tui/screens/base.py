@@ -37,6 +37,11 @@ T = TypeVar("T")
 PANES = ("tree", "staged", "history", "health", "diff")
 
 
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class ActionBase(Screen[None]):
     """State of the main screen, and the ways to ask the engine for something."""
 
@@ -142,9 +147,9 @@ class ActionBase(Screen[None]):
         """Wait until what was asked for before is done and shown: keys may be typed ahead."""
         with contextlib.suppress(EngineError):
             await self.engine.call("settle")
-        shown = asyncio.get_running_loop().create_future()
+        shown: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Behind the news in this screen's queue, so those have been shown when it runs.
-        self.call_later(lambda: shown.done() or shown.set_result(None))
+        self.call_later(_resolve, shown)
         await shown
 
     async def choose(self, screen: ModalScreen[T]) -> T | None:
@@ -162,7 +167,8 @@ class ActionBase(Screen[None]):
     def report(self, done: Done) -> None:
         """Show what an action did, and that ``z`` takes it back."""
         if done.text:
-            hint = f"z {done.undo}" if done.undo else ""
+            hint = done.undo if done.undo.startswith("Z ") else f"z {done.undo}"
+            hint = hint if done.undo else ""
             self.say(done.text, hint=hint, level="warn" if done.warning else "ok")
 
     def show_problem(self, error: BaseException, *, quiet: bool = False) -> None:

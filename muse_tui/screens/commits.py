@@ -128,7 +128,10 @@ class CommitActions(ActionBase):
         elif row is None:
             return
         elif answer.verb == "switch":
-            self.request("switch", name=row.name, remote=row.remote)
+            if row.current:
+                self.say(f"Already on {row.name}.", level="info")
+            else:
+                self.request("switch", name=row.name, remote=row.remote)
         elif answer.verb == "rename":
             name = await self.choose(AskScreen(f"Rename {row.name}", value=row.name))
             if name and name != row.name:

@@ -100,6 +100,10 @@ class Stage:
         """Type text."""
         await self.press(*("space" if char == " " else char for char in text))
 
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return self.main.desk is not None and self.main.desk.running is not None
+
     def told(self) -> list[str]:
         """What the status line has said."""
         return [text for _, _, text in self.main.done_log]

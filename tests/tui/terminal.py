@@ -30,6 +30,8 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
         env = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        for name in ("COLUMNS", "LINES"):
+            env.pop(name, None)
         self.process = pexpect.spawn(
             command[0], list(command[1:]), cwd=str(cwd), env=env, dimensions=(rows, columns)
         )

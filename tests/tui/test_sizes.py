@@ -97,8 +97,7 @@ class TestNames:
     async def test_odd_names_are_drawn_safely(self, song: Song, opened: Open) -> None:
         """Control characters are visible, wide ones fit, and each file can be staged."""
         for name in ODD_NAMES:
-            with open(os.path.join(os.fsencode(song.root), name), "wb") as file:
-                file.write(b"x\n")
+            (song.root / os.fsdecode(name)).write_bytes(b"x\n")
         async with opened(song.root, size=(100, 40)) as stage:
             await stage.until(lambda: len(stage.tree()) == len(ODD_NAMES))
             widths(stage)

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from muse_tui.widgets.rows import Rows
 from muse_tui.widgets.virtual_list import VirtualList
@@ -30,7 +32,7 @@ class Words(VirtualList[Row, str]):
         """Return the word."""
         return row[0]
 
-    def row_line(self, row, *, width, base):  # type: ignore[no-untyped-def]
+    def row_line(self, row: Row, *, width: int, base: Style) -> Strip:
         """Count what is drawn."""
         self.drawn += 1
         return super().row_line(row, width=width, base=base)
@@ -106,7 +108,7 @@ class TestCursor:
             words.go_to("000300")
             await pilot.pause()
             line = words.cursor - words.scroll_offset.y
-            words.update_rows([("0000x%d" % n, 0) for n in range(50)], ["000001", "000299"])
+            words.update_rows([(f"0000x{n}", 0) for n in range(50)], ["000001", "000299"])
             await pilot.pause()
             assert words.cursor_key == "000300"
             assert words.cursor - words.scroll_offset.y == line
