@@ -19,7 +19,7 @@ from muse.core.errors import (
 )
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
-from muse.core.types import ObjectId, ObjectType, RawId, to_raw
+from muse.core.types import ObjectId, RawId, to_raw
 from muse.ops.remote_config import RemoteInfo, connect, default_remote, find_remote
 from muse.remotes.connectivity import (
     check_branch_value,
@@ -27,6 +27,7 @@ from muse.remotes.connectivity import (
     is_connected,
     known_ids,
 )
+from muse.remotes.intake import Arrivals
 from muse.remotes.protocol import Remote, RemoteRef, TransferCallback, TransferProgress
 from muse.remotes.transfer import Transfer, bring_offered, check_listing
 
@@ -104,13 +105,13 @@ class _Gathered:
     objects: int = 0
     size_bytes: int = 0
     present: int = 0
-    kinds: dict[RawId, ObjectType] = field(default_factory=dict)
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
     def add(self, transfer: Transfer) -> None:
         self.objects += transfer.objects
         self.size_bytes += transfer.size_bytes
         self.present += transfer.present
-        self.kinds.update(transfer.kinds)
+        self.arrivals.add(transfer.arrivals)
 
 
 def fetch(
@@ -172,7 +173,7 @@ def fetch_from(
     if progress is not None and gathered.objects:
         progress(TransferProgress("check", 0, gathered.objects, gathered.size_bytes))
     changed = _move_refs(
-        repo, info, wanted, stale=stale if options.prune else [], fresh=gathered.kinds,
+        repo, info, wanted, stale=stale if options.prune else [], fresh=gathered.arrivals,
         source=other.url,
     )  # fmt: skip
     return FetchResult(
@@ -245,7 +246,7 @@ def _move_refs(
     wanted: Sequence[tuple[str, RemoteRef]],
     *,
     stale: Sequence[str],
-    fresh: dict[RawId, ObjectType],
+    fresh: Arrivals,
     source: str,
 ) -> list[FetchedRef]:
     if not wanted and not stale:
@@ -283,7 +284,7 @@ def _check(
     repo: Repository,
     refs: Iterable[RemoteRef],
     *,
-    fresh: dict[RawId, ObjectType],
+    fresh: Arrivals,
     source: str,
 ) -> None:
     """Make sure that all that the new values need is here; gaps are the sender's fault."""

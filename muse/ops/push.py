@@ -286,8 +286,9 @@ def _publish(
         try:
             other.update_refs(updates, version=listing.version)
         except ObjectNotFoundError as error:
-            # A branch that we remembered was dropped there, and its objects collected.
-            if attempt or known == certain:
+            # A branch that we remembered was dropped there, and its objects collected; or a gc
+            # took what lay around before the refs moved. Once more, from what is certain.
+            if attempt:
                 raise RemoteError(
                     f"{other.url}: {error.message}",
                     hint="Objects that its branches need are missing there: run 'muse verify' "

@@ -8,7 +8,7 @@ on the way (left by a transfer that was killed) is read and hashed now.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from muse.core.refs import HEADS
 from muse.core.repo import Repository
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import ObjectId, ObjectType, RawId, from_raw, is_object_id, to_raw
+from muse.remotes.intake import Arrivals
 from muse.remotes.records import keep_young
 from muse.remotes.walk import NewObjects
 
@@ -48,24 +49,25 @@ def check_connected(
     repo: Repository,
     tips: Collection[ObjectId],
     *,
-    fresh: Mapping[RawId, ObjectType] | None = None,
+    fresh: Arrivals | None = None,
 ) -> None:
     """Make sure that all that some new values of refs need is stored, whole and durable.
 
     Args:
         repo: Where.
         tips: The new values.
-        fresh: Objects that were verified and made durable a moment ago, with their types.
+        fresh: Objects that were verified and made durable a moment ago.
 
     Raises:
         ObjectNotFoundError: Something is missing; names the first gap.
         CorruptObjectError: Something is damaged, or of another type than it should be.
     """
-    fresh = fresh or {}
+    # Asked under the lock: a gc may have run between their arrival and now.
+    verified = fresh.still_there() if fresh is not None else {}
     known = known_ids(repo.refs.iter())
     older: list[RawId] = []
     for found in NewObjects(repo.objects, [to_raw(tip) for tip in tips], known):
-        kind = fresh.get(found.raw)
+        kind = verified.get(found.raw)
         if kind is None and found.raw != EMPTY_TREE:
             # Trees, commits and tags were verified by the walk, which read them.
             kind = _verified_kind(repo.objects, found.raw) if found.kind == "blob" else found.kind

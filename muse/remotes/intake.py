@@ -10,7 +10,9 @@ killed, what it holds is found by name and not sent again (G9).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muse.core.commits import ObjectFormatError, parse_commit, parse_tag
@@ -35,6 +37,28 @@ _MIN_PART_BYTES: Final = 4 << 20
 _MAX_PART_BYTES: Final = 256 << 20
 
 
+@dataclass(slots=True)
+class Arrivals:
+    """Objects that arrived a moment ago: verified, durable, and needed by no ref yet.
+
+    Attributes:
+        kinds: The type of each.
+        places: The files that hold them.
+    """
+
+    kinds: dict[RawId, ObjectType] = field(default_factory=dict)
+    places: set[Path] = field(default_factory=set)
+
+    def add(self, other: Arrivals) -> None:
+        """Add what another transfer brought."""
+        self.kinds.update(other.kinds)
+        self.places |= other.places
+
+    def still_there(self) -> Mapping[RawId, ObjectType]:
+        """Return the types if nobody has taken a file away since; otherwise nothing is sure."""
+        return self.kinds if all(place.exists() for place in self.places) else {}
+
+
 class Intake:
     """Takes records into a repository; a context manager.
 
@@ -44,16 +68,17 @@ class Intake:
         count: How many were announced; more are refused.
 
     Attributes:
-        kinds: The type of each object that was taken and verified.
-        size_bytes: Bytes of payload so far.
+        arrivals: What was taken, verified, and where it is.
+        objects: How many that were.
+        size_bytes: Bytes of payload in them.
 
     Durability: leaving the block normally makes everything durable. Killed, or left by an
         exception: the packs that were published stay; nothing refers to them.
     """
 
     def __init__(self, repo: Repository, *, source: str, count: int) -> None:
-        self.kinds: dict[RawId, ObjectType] = {}
-        self.size_bytes = 0
+        self.arrivals = Arrivals()
+        self.objects = self.size_bytes = 0
         self._repo, self._source, self._count = repo, source, count
         self._part_count = count // _PARTS
         self._few: list[tuple[RawId, ObjectType, bytes]] = []
@@ -78,7 +103,8 @@ class Intake:
             BadTransferError: It is damaged or hostile.
             RemoteError: More objects than were announced.
         """
-        if len(self.kinds) >= self._count and record.raw not in self.kinds:
+        kinds = self.arrivals.kinds
+        if self.objects >= self._count and record.raw not in kinds:
             raise RemoteError(
                 f"{self._source} sent more than the {self._count} objects that it announced.",
                 hint="Its program is damaged or hostile; nothing that it sent is in use here.",
@@ -91,7 +117,8 @@ class Intake:
             self._take_stream(record)
         else:
             self._take_whole(record)
-        self.kinds[record.raw] = record.kind
+        self.objects += record.raw not in kinds
+        kinds[record.raw] = record.kind
         self.size_bytes += record.size
         if self._pack is not None and self._is_part():
             self._publish_part()
@@ -184,28 +211,35 @@ class Intake:
         return size >= _MIN_PART_BYTES and len(self._pack) >= self._part_count
 
     def _publish_part(self) -> None:
-        assert self._pack is not None
-        self._pack.finish()
+        path = self._pack.finish() if self._pack is not None else None
+        if path is not None:
+            self.arrivals.places.add(path)
 
     def _finish(self) -> None:
-        if self._pack is not None:
-            self._pack.finish()
-        elif self._few:
+        self._publish_part()
+        if self._few:
             with self._repo.transaction("receive") as transaction:
                 for each in self._few:
                     transaction.write_hashed(*each)
+            # A file each, unless a whole copy lay in a pack; those are read again.
+            paths = {raw: Path(self._repo.objects.loose_path(raw)) for raw, _, _ in self._few}
+            for raw, path in paths.items():
+                if path.exists():
+                    self.arrivals.places.add(path)
+                else:
+                    del self.arrivals.kinds[raw]
         self._repo.objects.refresh()
 
 
 def take_all(
     repo: Repository, records: Iterable[ObjectRecord], *, source: str, count: int
-) -> tuple[Received, dict[RawId, ObjectType]]:
+) -> tuple[Received, Arrivals]:
     """Take a whole transfer into a repository.
 
     Returns:
-        What came, and the type of each object, all of which were verified.
+        What came, for the sender; and what is known of it, for `check_connected`.
     """
     with Intake(repo, source=source, count=count) as intake:
         for record in records:
             intake.take(record)
-    return Received(len(intake.kinds), intake.size_bytes), intake.kinds
+    return Received(intake.objects, intake.size_bytes), intake.arrivals

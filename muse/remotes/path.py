@@ -29,9 +29,9 @@ from muse.core.errors import (
 from muse.core.paths import show_path, show_text
 from muse.core.refs import HEADS, TAGS, Head, check_ref_name, short_name
 from muse.core.repo import Repository, open_repo
-from muse.core.types import ObjectId, ObjectType, RawId, from_raw, to_raw
+from muse.core.types import ObjectId, RawId, from_raw, to_raw
 from muse.remotes.connectivity import check_branch_value, check_connected
-from muse.remotes.intake import take_all
+from muse.remotes.intake import Arrivals, take_all
 from muse.remotes.protocol import (
     ObjectRecord,
     Offer,
@@ -74,7 +74,7 @@ class PathRemote:
     ) -> None:
         self._url = url
         # Verified and durable, though no ref needs them yet: what this session brought.
-        self._fresh: dict[RawId, ObjectType] = {}
+        self._fresh = Arrivals()
         folder = folder.parent if folder.name == ".muse" else folder
         with self._told():
             _check_is_repository(folder, url)
@@ -144,7 +144,7 @@ class PathRemote:
         relay = _Relay()
         try:
             with self._told():
-                received, kinds = take_all(
+                received, arrivals = take_all(
                     self._repo, relay.records(records), source=_THIS_SIDE, count=count
                 )
         except MuseError:
@@ -152,7 +152,7 @@ class PathRemote:
             if relay.failure is not None:
                 raise relay.failure from None
             raise
-        self._fresh.update(kinds)
+        self._fresh.add(arrivals)
         return received
 
     def update_refs(self, updates: Sequence[RefUpdate], *, version: str, log: str = "push") -> None:

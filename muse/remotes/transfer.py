@@ -6,7 +6,7 @@ receives publishes nothing more, and what it has already is not sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,8 +15,8 @@ from muse.core.object_store import ObjectStore
 from muse.core.paths import show_text
 from muse.core.refs import HEADS, TAGS, check_ref_name
 from muse.core.repo import Repository
-from muse.core.types import ObjectType, RawId, is_object_id
-from muse.remotes.intake import take_all
+from muse.core.types import RawId, is_object_id
+from muse.remotes.intake import Arrivals, take_all
 from muse.remotes.protocol import (
     ASK_BATCH,
     MAX_REF_NAME,
@@ -44,13 +44,13 @@ class Transfer:
         objects: Objects that travelled.
         size_bytes: Bytes of payload in them.
         needed: Objects that the receiving side needed in all.
-        kinds: The objects that arrived here, verified, with their types; empty when sending.
+        arrivals: What came here; empty when sending.
     """
 
     objects: int
     size_bytes: int
     needed: int
-    kinds: Mapping[RawId, ObjectType] = field(default_factory=dict)
+    arrivals: Arrivals = field(default_factory=Arrivals)
 
     @property
     def present(self) -> int:
@@ -117,8 +117,8 @@ def bring_offered(
     if not count:
         return Transfer(0, 0, len(offer.ids))
     records = _metered(remote.send(offer, skip=present), "receive", count, progress)
-    received, kinds = take_all(repo, records, source=remote.url, count=count)
-    return Transfer(received.objects, received.size_bytes, len(offer.ids), kinds)
+    received, arrivals = take_all(repo, records, source=remote.url, count=count)
+    return Transfer(received.objects, received.size_bytes, len(offer.ids), arrivals)
 
 
 def check_listing(listing: RefListing, url: str) -> RefListing:

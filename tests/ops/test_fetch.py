@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from muse.core.errors import BadTransferError, MuseError, RefNotFoundError, RemoteError
+from muse.core.object_store import ObjectStore
 from muse.core.refs import HEADS, TAGS
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, RawId, from_raw, to_raw
 from muse.ops.fetch import FetchOptions, FetchResult, fetch, fetch_from
 from muse.ops.push import push
 from muse.ops.remote_config import find_remote
+from muse.ops.verify import verify
 from muse.remotes.protocol import (
     ObjectRecord,
     Offer,
@@ -425,3 +427,28 @@ class TestRoundTrip:
         assert reachable(ada) == reachable(bob)
         assert len([kind for kind in reachable(ada).values() if kind == "commit"]) == 4
         assert write_tree(ada.objects, {b"file": b"3"}) in reachable(bob)
+        for name in ("ada", "bob", "hub"):
+            assert verify(Repository(tmp_path / name)).findings == ()
+
+    def test_cost_follows_the_change(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One file of 3 000 in 60 folders, on top of 50 commits: each side reads a handful."""
+        there = make_repo(tmp_path / "large")
+        files = files_of(3000)
+        for number in range(50):
+            files[b"d0/f0"] = b"%d" % number
+            add_commit(there, files)
+        here = make_repo(tmp_path / "follower", origin=there.root)
+        fetch(here)
+        files[b"d7/f360"] = b"changed"
+        add_commit(there, files)
+        reads: list[Path] = []
+        read = ObjectStore.read
+
+        def counted(self: ObjectStore, raw: object, **more: object) -> object:
+            reads.append(self.root)
+            return read(self, raw, **more)  # type: ignore[arg-type]  # passed through
+
+        monkeypatch.setattr(ObjectStore, "read", counted)
+        assert fetch(here).objects == 4
+        assert reads.count(there.root) <= 20
+        assert reads.count(here.root) <= 20

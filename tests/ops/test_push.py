@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,15 @@ from muse.core.errors import (
     UsageError,
 )
 from muse.core.refs import HEADS, TAGS
-from muse.core.repo import Repository
+from muse.core.repo import Repository, open_repo
 from muse.core.types import ObjectId, from_raw, to_raw
 from muse.core.upstream import find_upstream
+from muse.ops.gc import gc
 from muse.ops.push import PushOptions, PushResult, push
 from muse.ops.remote import add_remote
 from muse.ops.remote_config import list_remotes
-from muse.remotes.protocol import TransferProgress
+from muse.remotes.path import PathRemote
+from muse.remotes.protocol import RefUpdate, TransferProgress
 from tests.remotes.histories import write_tag
 from tests.remotes.repositories import (
     add_commit,
@@ -451,6 +454,29 @@ class TestTransfer:
         there = Repository(there.root)
         assert there.refs.read(HEADS + "topic") == here.refs.read(HEADS + "topic")
         reachable(there)
+
+    @pytest.mark.parametrize("count", [3, 120])
+    def test_a_gc_that_comes_in_between(
+        self, tmp_path: Path, there: Repository, monkeypatch: pytest.MonkeyPatch, count: int
+    ) -> None:
+        """It takes what arrived before a ref needs it: noticed under the lock, and sent again."""
+        here = make_repo(tmp_path / "h", origin=there.root)
+        add_commit(here, files_of(count))
+        update_refs = PathRemote.update_refs
+        collected: list[object] = []
+
+        def after_gc(
+            self: PathRemote, updates: Sequence[RefUpdate], *, version: str, log: str = "push"
+        ) -> None:
+            if not collected:
+                settle(there)
+                collected.append(gc(open_repo(there.root), expire_before_s=4e9))
+            update_refs(self, updates, version=version, log=log)
+
+        monkeypatch.setattr(PathRemote, "update_refs", after_gc)
+        push(here, branches=["main"])
+        assert collected
+        assert reachable(open_repo(there.root)) == reachable(here)
 
     def test_cost_follows_the_change(
         self, tmp_path: Path, there: Repository, monkeypatch: pytest.MonkeyPatch
