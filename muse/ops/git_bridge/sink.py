@@ -18,8 +18,8 @@ from muse.core.types import RAW_ID_SIZE, ObjectType, RawId, raw_object_id
 from muse.ops.git_bridge.id_maps import IdMaps
 
 # A pack is closed, and its part of the map written, at either of these.
-PACK_BYTES: Final = 512 << 20
-PACK_OBJECTS: Final = 200_000
+PACK_BYTES: Final = 256 << 20
+PACK_OBJECTS: Final = 100_000
 # Ids that are held in memory, where looking one up is quickest.
 _HELD_IDS: Final = 1_000_000
 
