@@ -204,7 +204,7 @@ class Folders:
         cache = self._cache
         # Parents first: what they say of a folder decides whether it is listed at all.
         pending = sorted(folders, reverse=True)
-        wanted = {folder for folder in folders if folder not in cache.folders}
+        wanted = {folder for folder in folders if cache.folders.get(folder) is None}
         done: set[bytes] = set()
         is_tracked: Callable[[bytes], bool] = self._has_base
         while pending:

@@ -20,7 +20,6 @@ from muse.core.file_content import StatKey, is_settled, stat_key
 from muse.core.paths import is_reserved_name, show_path
 from muse.core.stat_columns import StatColumns
 
-
 # What says that nothing of that name is there: a folder on the way is missing, a file, or a link
 # that leads round in a circle.
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})

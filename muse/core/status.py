@@ -167,7 +167,6 @@ class StatusEngine:
         changed = self._refresh_repository()
         work = self._worktree()
         work.refresh_all()
-        changed |= {path for path in self._stage if work.is_unsure(path)}
         self._recompute(changed | work.touched)
         return self.status()
 
@@ -210,6 +209,7 @@ class StatusEngine:
         """
         changed = self._refresh_repository()
         work = self._worktree()
+        work.refresh_folders()
         work.refresh_paths(paths)
         self._recompute(changed | work.touched)
 
@@ -249,6 +249,7 @@ class StatusEngine:
         if self.head.commit is not None:
             raw = to_raw(self.head.commit)
             tree = decode_commit(raw, self._store.read(raw, expected="commit")[1]).tree
+        tree_before = work.cache.tree
         self._moved += work.move_to(tree)
         stage = Stage(
             (p, entry) for p, entry in read_stage(self._root).items() if entry != work.find_base(p)
@@ -256,6 +257,9 @@ class StatusEngine:
         before, self._stage, self._stage_folders = self._stage, stage, None
         changed = before.keys() ^ stage.keys()
         changed |= {p for p in before.keys() & stage.keys() if before[p] != stage[p]}
+        if changed or tree != tree_before:
+            # The letters may stay, and yet the pairs of renamed files be others.
+            self._snapshot = None
         return changed
 
     # -- comparing ---------------------------------------------------------------------------

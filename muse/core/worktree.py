@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # The content of a big file whose size says that it differs from HEAD's: not read to say so.
 UNREAD: Final = RawId(b"")
+# More known files than this get rows of their own before a folder is looked at.
+_MANY_LOOSE: Final = 1000
 
 
 class WorkTree:
@@ -54,6 +56,8 @@ class WorkTree:
         self.bytes_read = 0
         self._store = store
         self._scanned = False
+        # Files read too soon after their last change for anything to be remembered.
+        self._unsettled: set[bytes] = set()
         self._folders = Folders(root, cache, self.touched)
         # Known real folders, while one refresh runs.
         self._real: dict[bytes, bool] = {}
@@ -115,11 +119,6 @@ class WorkTree:
             self._set(path, base, entry)
         return entry
 
-    def is_unsure(self, path: bytes) -> bool:
-        """Tell whether a full refresh cannot say that a file outside HEAD's tree is unchanged."""
-        row = self.cache.files.find(path)
-        return row < 0 or not (self.cache.files.modes[row] or self.cache.files.base_modes[row])
-
     # -- refreshing --------------------------------------------------------------------------
 
     def refresh_all(self) -> None:
@@ -129,11 +128,13 @@ class WorkTree:
             IoFailedError: Something cannot be looked at, listed or read. What was known by then
                 must not be used any more.
         """
-        files = self.cache.files
-        if files.loose:
-            files.insert(list(files.loose))
         self._refresh_below(b"")
         self._scanned = True
+
+    def refresh_folders(self) -> None:
+        """Look at the folders and ignore rules alone, so that `refresh_paths` may be used next."""
+        if not self._scanned:
+            self._folders.refresh_below(b"")
 
     def refresh_paths(self, paths: Iterable[bytes]) -> None:
         """Look at what may have changed; costs what is named, and what is below named folders.
@@ -155,6 +156,7 @@ class WorkTree:
 
     def _refresh_below(self, top: bytes) -> None:
         self._real.clear()
+        self._touch_below(top)
         lost = self._folders.refresh_below(top)
         rows = self.cache.files.below(top)
         changed, missing = find_changed_rows(self.root, self.cache.files, rows)
@@ -163,34 +165,33 @@ class WorkTree:
             gone.update(self.cache.files.below(folder))
         self._take_rows(rows, changed, gone)
 
+    def _touch_below(self, top: bytes) -> None:
+        """Have the files looked at that no run over the rows looks at."""
+        files = self.cache.files
+        if files.loose and (not top or len(files.loose) > _MANY_LOOSE):
+            files.insert(list(files.loose))
+        prefix = top + b"/" if top else b""
+        self.touched.update(p for p in (*files.loose, *self._unsettled) if p.startswith(prefix))
+
     def _take_rows(self, rows: range, changed: list[int], gone: set[int]) -> None:
-        """Note how a stretch of rows compares with the working tree."""
+        """Note how a stretch of rows compares with the working tree.
+
+        Args:
+            rows: The stretch.
+            changed: Those of its rows whose file may have changed.
+            gone: Those without a file.
+        """
         if not rows:
             return
         files = self.cache.files
-        unsure = gone.union(changed)
-        now: dict[bytes, FileEntry | None] = {}
-        few = len(rows) < len(files.differs)
-        for path in [files.paths[row] for row in rows] if few else files.differs:
-            row = files.find(path)
-            if row in rows and row not in unsure and files.base_modes[row]:
-                entry = files.content_at(row)
-                if entry != files.base(row):
-                    now[path] = entry
-        for row in gone:
-            if files.base_modes[row]:
-                now[files.paths[row]] = None
-            else:
-                self._forget(files.paths[row])
-        for row in changed:
-            if row in gone:
-                continue
+        now = self._known_differing(rows, gone.union(changed))
+        for row in gone.union(changed):
             path = files.paths[row]
             if not files.base_modes[row]:
                 # Not in HEAD's tree: read when somebody asks.
                 self._forget(path)
                 continue
-            entry = self.look(path)
+            entry = None if row in gone else self.look(path)
             if entry != files.base(row):
                 now[path] = entry
         old = self._differing_in(rows)
@@ -202,6 +203,19 @@ class WorkTree:
             else:
                 self.differing[path] = now[path]
             self.touched.add(path)
+
+    def _known_differing(self, rows: range, unsure: set[int]) -> dict[bytes, FileEntry | None]:
+        """Return what is known to differ from HEAD's tree, and found unchanged."""
+        files = self.cache.files
+        few = len(rows) < len(files.differs)
+        found: dict[bytes, FileEntry | None] = {}
+        for path in [files.paths[row] for row in rows] if few else files.differs:
+            row = files.find(path)
+            if row in rows and row not in unsure and files.base_modes[row]:
+                entry = files.content_at(row)
+                if entry != files.base(row):
+                    found[path] = entry
+        return found
 
     def _forget(self, path: bytes) -> None:
         self.cache.files.forget(path)
@@ -217,6 +231,7 @@ class WorkTree:
         return {p: e for p, e in self.differing.items() if low <= p <= high}
 
     def _refresh_path(self, path: bytes) -> None:
+        self.touched.add(path)
         shown = True
         for parent in iter_parents(path):
             if not self._is_real_folder(parent):
@@ -248,6 +263,7 @@ class WorkTree:
             return
         if path in self.cache.folders:
             self._folders.drop(path)
+        self._touch_below(path)
         below = self.cache.files.below(path)
         self._take_rows(below, [], set(below))
         self._refresh_row(path, key)
@@ -272,6 +288,7 @@ class WorkTree:
             return
         if self._folders.is_listed(path):
             self._folders.ignore(path)
+        self._touch_below(path)
         rows = self.cache.files.below(path)
         self._take_rows(rows, list(rows), set())
 
@@ -319,6 +336,7 @@ class WorkTree:
         try:
             content = read_content(self.root + b"/" + path)
         except FileChangingError:
+            self._unsettled.add(path)
             return mode, UNREAD
         if content is None:
             return None
@@ -328,11 +346,13 @@ class WorkTree:
             self.remember(path, content.key, content.raw)
         else:
             files.forget(path)
+            self._unsettled.add(path)
         return content.mode, content.raw
 
     def remember(self, path: bytes, key: StatKey, raw: RawId) -> None:
         """Note the content of a file that was read with a settled stat key."""
         self.cache.files.remember(path, key, raw)
+        self._unsettled.discard(path)
         self._folders.note_parents(path)
 
     def _has_other_size(self, path: bytes, size: int) -> bool:

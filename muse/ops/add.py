@@ -187,7 +187,7 @@ def _make_plan(
     else:
         engine.refresh_some(paths)
     for path in paths:
-        _check_named(engine, root, path, stage, head, force=force)
+        _check_named(engine, root, path, stage, head, force=force or update)
     plan = _plan_from_status(engine, paths, update=update)
     if force and not update:
         tracked = set(plan.read)
@@ -218,7 +218,7 @@ def _plan_files(
                 return None
             plan.removed.append(path)
             continue
-        _check_named(engine, root, path, stage, head, force=force)
+        _check_named(engine, root, path, stage, head, force=force or update)
         if index is not None or not update:
             plan.read.append(path)
     return plan
@@ -243,14 +243,11 @@ def _check_named(
         return
     key = _find_key(root, path)
     is_folder = is_folder_key(key)
-    is_tracked = (
-        stage.get(path, head.find(path)) is not None
-        or head.is_folder(path)
-        or any(entry and p.startswith(path + b"/") for p, entry in stage.items())
-    )
-    if is_tracked:
+    if stage.get(path, head.find(path)) is not None:
         return
     if key is None:
+        if has_index_below(path, stage, head):
+            return
         raise PathNotFoundError(
             f"'{show_path(path)}' is neither in the working tree nor tracked.",
             hint="Check the spelling; what lies behind a link is not in the working tree.",
@@ -262,7 +259,8 @@ def _check_named(
         )
     for folder in (*iter_parents(path), *([path] if is_folder else [])):
         listing = list_folder(root, folder)
-        if listing is not None and listing.is_repository and not head.is_folder(folder):
+        nested = listing is not None and listing.is_repository
+        if nested and not has_index_below(folder, stage, head):
             raise MuseError(
                 f"'{show_path(folder)}' is a repository of its own: it cannot be added.",
                 hint="Ignore it with a line in .museignore, or remove its .git or .muse.",
@@ -272,6 +270,14 @@ def _check_named(
             f"'{show_path(path)}' is ignored by the rules in .gitignore or .museignore.",
             hint="Use -f to add it nevertheless.",
         )
+
+
+def has_index_below(folder: bytes, stage: Stage, head: TreeFiles) -> bool:
+    """Tell whether the next commit has, so far, a file below a folder."""
+    prefix = folder + b"/"
+    if any(entry and path.startswith(prefix) for path, entry in stage.items()):
+        return True
+    return any(stage.get(path, entry) for path, entry in head.iter_below(folder))
 
 
 def _find_key(root: bytes, path: bytes) -> StatKey | None:

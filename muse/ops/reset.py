@@ -10,7 +10,7 @@ from muse.core.errors import CorruptFileError, PathNotFoundError
 from muse.core.paths import show_path, stage_path
 from muse.core.repo import Repository
 from muse.core.scan import iter_parents
-from muse.core.stage import Stage, TreeFiles, read_stage, without_noops
+from muse.core.stage import Stage, TreeFiles, change_stage, read_stage, without_noops
 from muse.ops.add import write_stage
 
 
@@ -64,6 +64,9 @@ def reset(repo: Repository, paths: Sequence[bytes] = ()) -> ResetResult:
             for path, entry in staged.items()
             if not (everything or path in names or names.intersection(iter_parents(path)))
         )
+        back = {p: head.find(p) for p in staged.keys() - kept.keys() if staged[p] is None}
+        # A file that comes back takes the place of what was staged above or below it.
+        kept = change_stage(kept, back, head=head)
         dropped = tuple(sorted(staged.keys() - kept.keys()))
         tx.summary = f"reset: {len(dropped)} paths"
         write_stage(repo, tx, before=stage, after=kept)

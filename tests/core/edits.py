@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from muse.core.commits import Signature
 from muse.core.errors import MuseError, NothingToCommitError
 from muse.core.repo import Repository, open_repo
-from muse.core.status import Status, StatusEngine
+from muse.core.status import Status
 from muse.ops.add import add
 from muse.ops.commit import commit
 from muse.ops.init import init
@@ -102,6 +103,26 @@ def make_way(root: Path, path: bytes) -> None:
 
 def edit_files(root: Path, edit: Edit) -> set[bytes]:
     """Do what an edit says to files; return the paths that a watcher would name."""
+    return _edit_files(root, edit) | break_circles(root)
+
+
+def break_circles(root: Path) -> set[bytes]:
+    """Remove links that lead round in a circle: git passes over what is behind them."""
+    removed: set[bytes] = set()
+    base = os.fsencode(root)
+    for folder, folders, files in os.walk(base):
+        folders[:] = [name for name in folders if name not in {b".git", b".muse"}]
+        for path in [folder + b"/" + name for name in (*folders, *files)]:
+            try:
+                os.stat(path)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    os.unlink(path)
+                    removed.add(path[len(base) + 1 :])
+    return removed
+
+
+def _edit_files(root: Path, edit: Edit) -> set[bytes]:
     verb, path, other = edit
     target = full(root, path)
     touched = {path} | {path[:i] for i, char in enumerate(path) if char == ord("/")}
@@ -178,12 +199,9 @@ def porcelain(status: Status) -> set[tuple[str, bytes]]:
     """Return a status as ``git status --porcelain=v1 -uall --no-renames`` lists it."""
     found: set[tuple[str, bytes]] = set()
     for path, staged, unstaged in status.entries:
+        codes = staged + unstaged.replace("?", " ")
         if unstaged == "?":
             found.add(("??", path))
-            unstaged = " "
-        if staged + unstaged != "  ":
-            found.add((staged + unstaged, path))
+        if codes != "  ":
+            found.add((codes, path))
     return found
-
-
-__all__ = ["StatusEngine"]

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import HealthCheck, example, given, settings
 
+from muse.core.repo import Repository
 from muse.core.stage import read_stage, stage_tree
 from tests.core.edits import (
     Edit,
@@ -42,10 +43,19 @@ def git_accepts(root: Path, edit: Edit) -> bool:
         "update": ["add", "-u"],
         "reset": ["reset", "-q", "--", edit.path or b"."],
     }
-    done = subprocess.run(
-        ["git", *commands[edit.verb]], cwd=root, capture_output=True, check=False
-    )
-    return done.returncode == 0
+    tracked = git(root, "ls-files", "-z").split(b"\0")
+    index = root / ".git" / "index"
+    before = index.read_bytes() if index.exists() else None
+    done = subprocess.run(["git", *commands[edit.verb]], cwd=root, capture_output=True, check=False)
+    if not done.returncode:
+        return True
+    if edit.path in tracked:
+        # git stages a tracked file below an ignored folder, and complains all the same.
+        return True
+    if before is not None:
+        # git stages what it can and then refuses; we do all or nothing.
+        index.write_bytes(before)
+    return False
 
 
 class TestSameAsGit:
@@ -82,9 +92,9 @@ class TestSameAsGit:
                     self.commit(root, edit, repo)
                 elif edit.verb in {"add", "update", "reset"}:
                     if not behind_link(root, edit.path):
-                        accepted, ours = git_accepts(root, edit), edit_stage(repo, edit)
+                        accepted, did = git_accepts(root, edit), edit_stage(repo, edit)
                         # `git reset` takes any word for a pattern.
-                        assert ours == accepted or edit.verb == "reset", edit
+                        assert did == accepted or edit.verb == "reset", edit
                 else:
                     edit_files(root, edit)
             assert porcelain(fresh_status(repo)) == git_status(root)
@@ -92,7 +102,7 @@ class TestSameAsGit:
             assert staged.root.hex().encode() == git(root, "write-tree").strip()
 
     @staticmethod
-    def commit(root: Path, edit: Edit, repo) -> None:  # type: ignore[no-untyped-def]
+    def commit(root: Path, edit: Edit, repo: Repository) -> None:
         """Commit in both: what is staged, or everything when nothing is."""
         if not read_stage(root):
             git(root, "add", "-A")

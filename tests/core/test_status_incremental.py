@@ -172,6 +172,6 @@ def test_versions_grow_and_are_forgotten_in_the_end(tmp_path: Path) -> None:
         (tmp_path / f"f{number}").write_text("x")
         engine.refresh_paths([b"f%d" % number])
     assert engine.version == first + 300
-    assert engine.changes_since(engine.version - 2) == {b"f298", b"f299"}
+    assert engine.changes_since(engine.version - 2) == frozenset({b"f298", b"f299"})
     assert engine.changes_since(first) is None
     assert engine.changes_since(engine.version) == frozenset()
