@@ -19,7 +19,7 @@ from muse.core.errors import (
 )
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
-from muse.core.types import ObjectId, RawId, to_raw
+from muse.core.types import ObjectId, RawId, from_raw, to_raw
 from muse.ops.remote_config import RemoteInfo, connect, default_remote, find_remote
 from muse.remotes.connectivity import (
     check_branch_value,
@@ -28,7 +28,7 @@ from muse.remotes.connectivity import (
     known_ids,
 )
 from muse.remotes.intake import Arrivals
-from muse.remotes.protocol import Remote, RemoteRef, TransferCallback, TransferProgress
+from muse.remotes.protocol import RefListing, Remote, RemoteRef, TransferCallback, TransferProgress
 from muse.remotes.transfer import Transfer, bring_offered, check_listing
 
 
@@ -39,12 +39,15 @@ class FetchOptions:
     Attributes:
         prune: Drop refs here whose branch is gone there.
         tags: Bring every tag, not only those on what was fetched.
+        refetch: Bring whatever the remote has and this side has not whole, although our refs say
+            that we have it: the way to replace what was damaged or lost here.
         into: Where branches go, ``refs/heads/`` for a bare clone; where the remote's are
             remembered when empty.
     """
 
     prune: bool = False
     tags: bool = False
+    refetch: bool = False
     into: str = ""
 
 
@@ -163,8 +166,8 @@ def fetch_from(
     moved = [ref for ref in branches if repo.refs.read(places[ref.name]) != ref.oid]
     gathered = _Gathered()
     followed, kept = _bring(
-        repo, other, [ref for ref in listing.refs if ref.name.startswith(TAGS)],
-        moved=moved, all_tags=options.tags, gathered=gathered, progress=progress,
+        repo, other, listing,
+        moved=moved, options=options, gathered=gathered, progress=progress,
     )  # fmt: skip
     present = set(places.values())
     stale = [name for name, _ in repo.refs.iter(into) if name not in present]
@@ -191,10 +194,10 @@ def fetch_from(
 def _bring(
     repo: Repository,
     other: Remote,
-    tags: Sequence[RemoteRef],
+    listing: RefListing,
     *,
     moved: Sequence[RemoteRef],
-    all_tags: bool,
+    options: FetchOptions,
     gathered: _Gathered,
     progress: TransferCallback | None,
 ) -> tuple[list[RemoteRef], list[FetchedRef]]:
@@ -205,9 +208,12 @@ def _bring(
     """
     own = dict(repo.refs.iter())
     here = set(own.values())
-    wants = [oid for oid in dict.fromkeys(ref.oid for ref in moved) if oid not in here]
-    wants = [oid for oid in wants if not is_connected(repo, [oid])]
-    haves = [_text(raw) for raw in known_ids(own.items())]
+    if options.refetch:
+        wants, haves = list(dict.fromkeys(ref.oid for ref in listing.refs)), []
+    else:
+        wants = [oid for oid in dict.fromkeys(ref.oid for ref in moved) if oid not in here]
+        wants = [oid for oid in wants if not is_connected(repo, [oid])]
+        haves = [from_raw(raw) for raw in known_ids(own.items())]
     offered: set[RawId] = set()
     if wants:
         offer = other.offer(wants, haves)
@@ -216,16 +222,16 @@ def _bring(
     followed: list[RemoteRef] = []
     kept: list[FetchedRef] = []
     more: list[ObjectId] = []
-    for ref in tags:
+    for ref in listing.refs:
         old = own.get(ref.name)
-        if old == ref.oid:
+        if old == ref.oid or not ref.name.startswith(TAGS):
             continue
         if old is not None:
             kept.append(FetchedRef(ref.name, ref.name, old, old, "kept"))
             continue
         target = ref.peeled or ref.oid
         belongs = to_raw(target) in offered or target in here or is_connected(repo, [target])
-        if not belongs and not all_tags:
+        if not belongs and not options.tags:
             continue
         followed.append(ref)
         if to_raw(ref.oid) not in offered and ref.oid not in here:
@@ -234,10 +240,6 @@ def _bring(
         offer = other.offer(list(dict.fromkeys(more)), [*haves, *wants])
         gathered.add(bring_offered(repo, other, offer, progress=progress))
     return followed, kept
-
-
-def _text(raw: RawId) -> ObjectId:
-    return ObjectId(f"sha256:{raw.hex()}")
 
 
 def _move_refs(

@@ -12,6 +12,7 @@ EXAMPLES = (
     ("muse fetch", "from the remote that the current branch follows, or 'origin'"),
     ("muse fetch --prune backup", "from 'backup', and forget branches that are gone there"),
     ("muse log origin/main", "then look at what came"),
+    ("muse fetch --refetch", "bring again what is damaged or missing here"),
 )
 
 
@@ -21,6 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-p", "--prune", action="store_true", help="forget what is gone there")
     parser.add_argument(
         "-t", "--tags", action="store_true", help="all tags, not only those on what was fetched"
+    )
+    parser.add_argument(
+        "--refetch", action="store_true", help="also what is damaged or missing here"
     )
     parser.add_argument("--all", action="store_true", help="from every remote")
 
@@ -39,7 +43,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         fetch(
             repo,
             remote=name,
-            options=FetchOptions(prune=args.prune, tags=args.tags),
+            options=FetchOptions(prune=args.prune, tags=args.tags, refetch=args.refetch),
             progress=TransferBars(ctx),
         )
         for name in names
