@@ -281,10 +281,21 @@ class Changes:
 
     # Shelves --------------------------------------------------------------------------------------
 
-    @staticmethod
-    def read_shelves(place: Place) -> tuple[tuple[str, str, str], ...]:
-        """Return the shelves: key, name and age of each."""
-        return ()
+    def shelve(self) -> Done:
+        """Put all changes aside."""
+        from muse_tui.backend.shelves import shelve  # start-up time
+
+        name = shelve(self._place)
+        self.everything = True
+        return Done(f"Shelved {name}.", "takes it out again")
+
+    def unshelve(self, name: str) -> Done:
+        """Take a shelf out again."""
+        from muse_tui.backend.shelves import unshelve  # start-up time
+
+        shown = unshelve(self._place, name)
+        self.everything = True
+        return Done(f"Took out {shown}.", "shelves it again")
 
 
 def _selection(lines: Mapping[int, set[int]]) -> list[tuple[int, int]]:

@@ -17,11 +17,11 @@ from muse_tui.backend.changes import Changes
 from muse_tui.backend.counts import Counted, count_rows
 from muse_tui.backend.place import Place, as_failure, open_place
 from muse_tui.backend.sessions import LastEnd, Session
+from muse_tui.backend.shelves import read_shelves
 from muse_tui.model import (
     DiffDoc,
     DiffKey,
     Done,
-    HistoryView,
     Live,
     Opened,
     StatusDelta,
@@ -158,7 +158,7 @@ class Desk:
             "branches": lambda: history.read_branches(self.reader),
             "is_merged": lambda name: history.is_merged(self.reader, name),
             "remotes": self._remotes,
-            "shelves": lambda: Changes.read_shelves(self.reader),
+            "shelves": lambda: read_shelves(self.reader),
             "verify_one": self._verify_one,
         }
 
@@ -242,11 +242,10 @@ class Desk:
     def _history(self) -> None:
         self._engine.news(history.read_history(self.reader, limit=self._limit))
 
-    def _more_history(self) -> HistoryView:
+    def _more_history(self) -> Done:
         self._limit += 2_000
-        view = history.read_history(self.reader, limit=self._limit)
-        self._engine.news(view)
-        return view
+        self._history()
+        return Done("")
 
     def _health(self) -> None:
         reader = self.reader

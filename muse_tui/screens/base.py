@@ -52,6 +52,7 @@ class ActionBase(Screen[None]):
         self.history_view: HistoryView | None = None
         self.scanning = True
         self.crash_told = False
+        self.reading_more = False
         self.owner = "tree"
         self.active = "tree"
         self.wanted: DiffKey | None = None

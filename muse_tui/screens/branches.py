@@ -30,7 +30,10 @@ class BranchAnswer(NamedTuple):
 class BranchList(VirtualList[BranchRow, str]):
     """Branches: the current one first, then by age."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("list")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("list"),
+        Binding("enter", "open", show=False),
+    ]
 
     def __init__(self) -> None:
         super().__init__(lambda row: row.name, id="branches")

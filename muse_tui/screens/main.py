@@ -140,6 +140,20 @@ class MainScreen(
         again = "it was started again" if event.restarted else "start muse-tui again"
         self.say(f"The engine stopped; {again}. Nothing is lost.", level="bad")
 
+    @on(VirtualList.NearEnd)
+    def _read_more(self, event: VirtualList.NearEnd) -> None:
+        event.stop()
+        view = self.history_view
+        if event.pane is self.history and view is not None and view.more and not self.reading_more:
+            self.reading_more = True
+            self.read_more()
+
+    @work(group="history", exit_on_error=False)
+    async def read_more(self) -> None:
+        """Have the engine tell older commits, too."""
+        await self.ask("more_history", object)
+        self.reading_more = False
+
     # The diff follows the cursor --------------------------------------------------------------
 
     @on(VirtualList.Moved)

@@ -97,11 +97,14 @@ class Header(Painted):
     def _branch(self, level: int) -> list[Piece]:
         head = self.head
         if head.branch:
-            pieces = [("⎇ ", self.paint("name")), (clean(head.branch), self.paint("name"))]
+            pieces: list[Piece] = [
+                ("⎇ ", self.paint("name")),
+                (clean(head.branch), self.paint("name")),
+            ]
         elif head.short:
             pieces = [("◇ ", self.paint("warn")), (f"detached at {head.short}", self.paint("warn"))]
         else:
-            return [("", self.paint("dim"))]
+            pieces = []
         if level <= 4 and head.ahead is not None and head.behind is not None:
             pieces.append((f" ↑{head.ahead}", self.paint("warn" if head.ahead else "faint")))
             pieces.append((f" ↓{head.behind}", self.paint("warn" if head.behind else "faint")))

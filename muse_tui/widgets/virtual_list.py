@@ -65,6 +65,10 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
     class NearEnd(Message):
         """The last rows are in sight; whoever fills the list may fetch more."""
 
+        def __init__(self, pane: VirtualList[Any, Any]) -> None:
+            super().__init__()
+            self.pane = pane
+
     def __init__(
         self, key: Callable[[R], K], *, is_sorted: bool = False, id: str | None = None
     ) -> None:
@@ -195,7 +199,7 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
                 self.refresh()
             self.post_message(self.Moved(self, row))
         if index >= count - max(self.size.height, 1) * 2:
-            self.post_message(self.NearEnd())
+            self.post_message(self.NearEnd(self))
 
     def _stop(self, index: int, step: int) -> int:
         at = index
