@@ -229,6 +229,12 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
                 return found
             with contextlib.suppress(IoFailedError):
                 _append_line(muse / path, line)
+    for path in _logs_to_drop(muse, journal):
+        found.append(True)
+        if not every:
+            return found
+        with contextlib.suppress(IoFailedError):
+            io.remove_file(muse / path)
     stale = _stale_files(muse, journal)
     for path, after in stale:
         found.append(True)
@@ -236,6 +242,15 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
             return found
         _write_file(muse, path, after)
     return found
+
+
+def _logs_to_drop(muse: Path, journal: Journal) -> list[str]:
+    """Return the logs of deleted refs that are still there, and have no newer line."""
+    last: dict[str, bool] = {}
+    for record in journal.records:
+        last.update(dict.fromkeys((path for path, _ in record.lines), False))
+        last.update(dict.fromkeys(record.dropped, True))
+    return [path for path, dropped in last.items() if dropped and (muse / path).is_file()]
 
 
 def _dropped_later(journal: Journal, record: Record) -> set[str]:
