@@ -11,7 +11,7 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from muse.core.checkout import iter_files
+from muse.core.checkout_plan import iter_files
 from muse.core.errors import ConflictError
 from muse.core.file_content import StatKey, read_content
 from muse.core.paths import show_path

@@ -15,11 +15,10 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from muse.core.checkout import CheckoutPlan, apply_checkout, plan_checkout
+from muse.core.checkout import CheckoutPlan, LocalFiles, apply_checkout, plan_checkout
 from muse.core.checkout_record import (
     CheckoutRecord,
     checkout_record_path,
@@ -32,10 +31,10 @@ from muse.core.io import sync_filesystem
 from muse.core.paths import show_path, show_text
 from muse.core.refs import Head
 from muse.core.repo import Repository
-from muse.core.stage import FileEntry, TreeFiles, read_stage, without_noops
+from muse.core.stage import TreeFiles, read_stage, without_noops
 from muse.core.stat_cache import StatCache, load_stat_cache, save_stat_cache
 from muse.core.trees import EMPTY_TREE
-from muse.core.types import ObjectId, Progress, RawId, from_raw, to_raw
+from muse.core.types import ObjectId, Progress, RawId
 from muse.core.worktree import WorkTree
 from muse.ops.add import write_stage
 
@@ -49,6 +48,22 @@ _FEW: Final = 8
 FILES_MOVED: Final = "files"
 LOCAL: Final = "local"
 _MANY_LOCAL: Final = 1000
+
+
+def encode_local(local: LocalFiles) -> str:
+    """Encode what files were for an operation's details."""
+    return json.dumps([[os.fsdecode(path) for path in paths] for paths in local])
+
+
+def decode_local(text: str) -> LocalFiles:
+    """Decode what `encode_local` wrote; nothing where it cannot be read."""
+    try:
+        kept, missing = json.loads(text)
+        return LocalFiles(
+            tuple(os.fsencode(path) for path in kept), tuple(os.fsencode(path) for path in missing)
+        )
+    except (ValueError, TypeError):
+        return LocalFiles()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +93,7 @@ def move_working_tree(
     head: Head,
     command: str,
     tree: RawId | None = None,
-    instead: Mapping[bytes, FileEntry | None] | None = None,
+    back: LocalFiles | None = None,
     progress: Progress | None = None,
 ) -> MoveResult:
     """Bring the working tree and the stage to the commit that HEAD is about to lead to.
@@ -90,7 +105,7 @@ def move_working_tree(
         head: What HEAD will be.
         command: What to type to finish it after a kill, without ``muse``: ``switch topic``.
         tree: The tree, if the caller has read it.
-        instead: Path → what the working tree is to have where that is not what the tree has.
+        back: What files were when the move began that is taken back.
         progress: Called with (files done, files in all).
 
     Raises:
@@ -107,7 +122,7 @@ def move_working_tree(
             hint="Clone it, and work in the clone.",
         )
     new = tree if tree is not None else _tree_of(repo, head.commit)
-    return _Move(repo, tx, command, progress).run(head, new, instead)
+    return _Move(repo, tx, command, progress).run(head, new, back)
 
 
 def _tree_of(repo: Repository, oid: ObjectId | None) -> RawId:
@@ -129,9 +144,7 @@ class _Move:
         self._work = WorkTree(repo.root, repo.objects, self._cache)
         self._fresh: deque[tuple[bytes, StatKey, RawId]] = deque()
 
-    def run(
-        self, head: Head, new: RawId, instead: Mapping[bytes, FileEntry | None] | None
-    ) -> MoveResult:
+    def run(self, head: Head, new: RawId, back: LocalFiles | None) -> MoveResult:
         repo = self._repo
         interrupted = read_interrupted_checkout(repo.root)
         staged = read_stage(repo.root)
@@ -144,7 +157,7 @@ class _Move:
             stage=without_noops(staged, files),
             known=self._cache.files.content_of,
             halves=interrupted.trees if interrupted else (),
-            instead=instead,
+            back=back,
         )
         if plan.touches:
             # Killed, killed again on the way elsewhere: a file may be as in each of those trees.
@@ -154,7 +167,7 @@ class _Move:
         write_stage(repo, self._tx, before=staged, after=plan.stage)
         self._tx.remove_file(checkout_record_path(repo.root))
         self._tx.details[FILES_MOVED] = "yes"
-        if interrupted is None and 0 < len(plan.local) <= _MANY_LOCAL:
+        if interrupted is None and 0 < len(plan.kept) + len(plan.missing) <= _MANY_LOCAL:
             self._tx.details[LOCAL] = encode_local(plan.local)
         return MoveResult(len(plan.writes), len(plan.removals), interrupted is not None)
 
@@ -204,23 +217,3 @@ class _Move:
         clock_ns = time.time_ns()
         while self._fresh and is_settled(self._fresh[0][1], clock_ns):
             self._work.remember(*self._fresh.popleft())
-
-
-def encode_local(local: Mapping[bytes, FileEntry | None]) -> str:
-    """Encode what files were for an operation's details."""
-    items = {
-        os.fsdecode(path): None if entry is None else [entry[0], from_raw(entry[1])]
-        for path, entry in local.items()
-    }
-    return json.dumps(items)
-
-
-def decode_local(text: str) -> dict[bytes, FileEntry | None]:
-    """Decode what `encode_local` wrote; nothing where it cannot be read."""
-    try:
-        return {
-            os.fsencode(path): None if entry is None else (int(entry[0]), to_raw(entry[1]))
-            for path, entry in json.loads(text).items()
-        }
-    except (ValueError, TypeError, AttributeError, LookupError):
-        return {}

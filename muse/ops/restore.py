@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from muse.core.checkout import iter_files
+from muse.core.checkout_plan import iter_files
 from muse.core.errors import ConflictError, PathNotFoundError, UsageError
 from muse.core.file_content import StatKey, read_content
 from muse.core.paths import show_path, show_text

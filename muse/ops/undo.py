@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.ancestry import CommitGraph, is_ancestor
+from muse.core.checkout import LocalFiles
 from muse.core.errors import MuseError, RefChangedError, UsageError
 from muse.core.io import read_bytes
 from muse.core.operations import Operation, read_operations
 from muse.core.paths import show_text, stage_path
 from muse.core.refs import HEADS, REMOTES, Head, short_name
 from muse.core.repo import Repository
-from muse.core.stage import FileEntry
 from muse.core.trash import read_entry
 from muse.core.types import ObjectId, Progress, from_raw, is_object_id, raw_object_id, to_raw
 from muse.ops.file_moves import FileMove, apply_moves, plan_moves
@@ -199,7 +199,7 @@ class _Inverse:
         files = 0
         if op.details.get(FILES_MOVED):
             files = move_working_tree(
-                repo, tx, head=head, command=self._verb, instead=self._local(), progress=progress
+                repo, tx, head=head, command=self._verb, back=self._local(), progress=progress
             ).files
             # The way back from here is the operation's own way forward.
             tx.details.pop(LOCAL, None)
@@ -268,9 +268,8 @@ class _Inverse:
 
     # -- the working tree --------------------------------------------------------------------------
 
-    def _local(self) -> dict[bytes, FileEntry | None]:
-        """Return what files were, before the operation, that its old tree does not tell."""
-        return decode_local(self._op.details.get(LOCAL, "")) if self._back else {}
+    def _local(self) -> LocalFiles | None:
+        return decode_local(self._op.details.get(LOCAL, "")) if self._back else None
 
     def _plan_trash(self) -> list[FileMove]:
         entry_id = self._op.details.get(_TRASH)
