@@ -194,6 +194,32 @@ def change_stage(
     return without_noops(result, head)
 
 
+def iter_index(
+    stage: Mapping[bytes, FileEntry | None], head: TreeFiles, path: bytes
+) -> Iterator[tuple[bytes, FileEntry]]:
+    """Yield what the next commit has, so far, at a path and below it.
+
+    Args:
+        stage: What is staged.
+        head: HEAD's tree.
+        path: A file or folder; ``b""`` is everything.
+
+    Yields:
+        (path, (mode, id)); what HEAD has first, then what is only staged.
+    """
+    own = head.find(path) if path else None
+    committed = [(path, own)] if own is not None else head.iter_below(path)
+    for name, entry in committed:
+        staged = stage.get(name, entry)
+        if staged is not None:
+            yield name, staged
+    prefix = path + b"/" if path else b""
+    for name, staged in stage.items():
+        chosen = name == path or name.startswith(prefix)
+        if staged is not None and chosen and head.find(name) is None:
+            yield name, staged
+
+
 def _remove_below(
     result: Stage, paths: list[bytes], changes: Mapping[bytes, FileEntry | None]
 ) -> None:
