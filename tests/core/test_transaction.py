@@ -10,7 +10,7 @@ import pytest
 
 from muse.core.commits import Commit, Signature, format_commit
 from muse.core.errors import AlreadyExistsError, MuseError, RefChangedError
-from muse.core.journal import checkpoint
+from muse.core.journal import checkpoint, is_applied, read_journal
 from muse.core.object_store import ObjectStore
 from muse.core.operations import read_operations
 from muse.core.paths import muse_dir, stage_path
@@ -20,7 +20,7 @@ from muse.core.repo import Repository, open_repo
 from muse.core.trees import EMPTY_TREE, TreeEntry, format_tree, iter_tree
 from muse.core.types import MODE_FILE, ObjectId, RawId, from_raw, to_raw
 from muse.ops.init import init
-from tests.crash.harness import DONE, ERRORS, FAILED, every_fault
+from tests.crash.harness import DONE, ERRORS, FAILED, KILLED, every_fault
 
 WHO = Signature("Ada", "ada@example.com", 1700000000, "+0100")
 MAIN = "refs/heads/main"
@@ -220,13 +220,44 @@ class TestEveryCall:
         now = repo.refs.read(MAIN)
         assert now is not None
         assert outcome != DONE or now != before, "reported, but not there"
-        if now != before:
+        if before and now != before:
             assert from_raw(repo.commit(now).parents[0]) == before
         check_whole(root)
         publish(repo, "next")
         check_whole(root)
         assert not list(muse_dir(root).rglob(".*-tmp-*"))
         shutil.rmtree(root)
+
+
+@pytest.mark.crash
+def test_recovery_may_die_too(repo: Repository, tmp_path: Path) -> None:
+    """Killed at any call of a recovery, the next start recovers (G13)."""
+    publish(repo, "one")
+    half = tmp_path / "half"
+    recorded = 0
+    for number, outcome in every_fault(repo.root, half, _commit_in):
+        if outcome != KILLED or not _needs_recovery(half):
+            continue
+        recorded += 1
+        # Half-applied states are much alike: a few of them, from the first to the last.
+        if recorded % 8 != 1:
+            continue
+        base = tmp_path / f"base{number}"
+        shutil.copytree(half, base, symlinks=True)
+        deaths = 0
+        for _, died in every_fault(base, tmp_path / "work", _open, stride=2):
+            deaths += died == KILLED
+            TestEveryCall._check(tmp_path / "work", ObjectId(""), FAILED)
+        assert deaths
+    assert recorded > 3
+
+
+def _needs_recovery(root: Path) -> bool:
+    return not is_applied(ObjectStore(root), read_journal(root))
+
+
+def _open(root: Path) -> None:
+    assert open_repo(root).recovered
 
 
 def _commit_in(root: Path, files: int = 1) -> None:
