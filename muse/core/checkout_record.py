@@ -26,8 +26,8 @@ class CheckoutRecord(NamedTuple):
     Attributes:
         command: What to type to finish it, as in ``switch topic``.
         back: What to type to go back; empty when nothing was checked out before.
-        head: What the HEAD file's text will be.
-        commit: The id of the commit that HEAD will lead to; empty for a branch without commits.
+        head: The HEAD file's text when it began.
+        commit: The id of the commit that HEAD led to; empty for a branch without commits.
         trees: The tree that the working tree is brought to, and those of interrupted checkouts
             before it: a file may be as in any of them.
         time_s: When it began.
@@ -55,16 +55,16 @@ def write_checkout_record(root: Path, record: CheckoutRecord) -> None:
 def read_interrupted_checkout(root: Path) -> CheckoutRecord | None:
     """Return the checkout that was interrupted, or None.
 
-    A checkout that has moved HEAD is complete, whether or not its record is gone. Callers that do
-    not hold the write lock may be told of one that is still running.
+    HEAD moves last: once it is not where it was, the checkout is complete, whether or not its
+    record is gone. Callers without the write lock may be told of one that is still running.
     """
     data = read_bytes(checkout_record_path(root), doing="look for an interrupted checkout")
     record = _decode(data) if data else None
     if record is None:
         return None
     refs = RefStore(root)
-    is_done = refs.head_text() == record.head and (refs.head().commit or "") == record.commit
-    return None if is_done else record
+    is_pending = refs.head_text() == record.head and (refs.head().commit or "") == record.commit
+    return record if is_pending else None
 
 
 def _decode(data: bytes) -> CheckoutRecord | None:

@@ -122,7 +122,7 @@ def move_working_tree(
             hint="Clone it, and work in the clone.",
         )
     new = tree if tree is not None else _tree_of(repo, head.commit)
-    return _Move(repo, tx, command, progress).run(head, new, back)
+    return _Move(repo, tx, command, progress).run(new, back)
 
 
 def _tree_of(repo: Repository, oid: ObjectId | None) -> RawId:
@@ -144,7 +144,7 @@ class _Move:
         self._work = WorkTree(repo.root, repo.objects, self._cache)
         self._fresh: deque[tuple[bytes, StatKey, RawId]] = deque()
 
-    def run(self, head: Head, new: RawId, back: LocalFiles | None) -> MoveResult:
+    def run(self, new: RawId, back: LocalFiles | None) -> MoveResult:
         repo = self._repo
         interrupted = read_interrupted_checkout(repo.root)
         staged = read_stage(repo.root)
@@ -162,7 +162,7 @@ class _Move:
         if plan.touches:
             # Killed, killed again on the way elsewhere: a file may be as in each of those trees.
             trees = (*(interrupted.trees if interrupted else ()), new)
-            self._record(head, tuple(dict.fromkeys(trees)))
+            self._record(tuple(dict.fromkeys(trees)))
             self._apply(plan, new)
         write_stage(repo, self._tx, before=staged, after=plan.stage)
         self._tx.remove_file(checkout_record_path(repo.root))
@@ -171,12 +171,12 @@ class _Move:
             self._tx.details[LOCAL] = encode_local(plan.local)
         return MoveResult(len(plan.writes), len(plan.removals), interrupted is not None)
 
-    def _record(self, head: Head, trees: tuple[RawId, ...]) -> None:
+    def _record(self, trees: tuple[RawId, ...]) -> None:
         before = self._before
         back = before.branch or f"--detach {(before.commit or '')[7:19]}"
         now_s = int(time.time())
         record = CheckoutRecord(
-            self._command, f"switch {back}", head.encode(), head.commit or "", trees, now_s
+            self._command, f"switch {back}", before.encode(), before.commit or "", trees, now_s
         )
         write_checkout_record(self._repo.root, record)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from muse.core.checkout_record import read_interrupted_checkout
+from muse.core.checkout_record import checkout_record_path, read_interrupted_checkout
 from muse.core.errors import AlreadyExistsError, RevisionNotFoundError, UsageError, short
+from muse.core.io import remove_file
 from muse.core.paths import show_text
 from muse.core.refs import HEADS, REMOTES, Head, check_ref_name
 from muse.core.repo import Repository
@@ -81,6 +82,8 @@ def switch(
         names = Revisions(repo.objects, repo.refs, config=repo.config)
         goal = _Finder(repo, names, tx).find(name, create=create, start=start, detach=detach)
         if goal.head == before and read_interrupted_checkout(repo.root) is None:
+            # A checkout that was killed right at its end may have left its record.
+            remove_file(checkout_record_path(repo.root))
             return SwitchResult(before, before, created=False, upstream=None, move=None)
         log = f"checkout: moving from {_log_name(before)} to {goal.name}"
         tx.summary = f"switch: from {_short(before)} to {_short(goal.head)}"
