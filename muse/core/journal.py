@@ -151,12 +151,8 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
                 io.sync_fd(fd)
                 if not journal.end:
                     io.sync_dir(path.parent)
-            except OSError:
+            except (OSError, IoFailedError):
                 # A failed sync is final: this record must not come true after its error.
-                with contextlib.suppress(OSError):
-                    os.ftruncate(fd, journal.end)
-                raise
-            except IoFailedError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(fd, journal.end)
                 raise

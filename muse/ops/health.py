@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from muse.core.errors import CorruptFileError, MuseError
+from muse.core.errors import MuseError
 from muse.core.ledger import LedgerEntry, read_ledger
 from muse.core.lock import LockOwner, find_owner
 from muse.core.paths import drafts_dir, jobs_dir, journal_dir, pack_dir, stat_cache_path
@@ -111,8 +111,6 @@ def iter_damaged_refs(repo: Repository) -> Iterator[DamagedRef]:
             oid = repo.refs.read(name)
             if oid is not None:
                 repo.objects.read_object(oid)
-        except CorruptFileError as error:
-            yield DamagedRef(name, f"{error.message} {error.hint}")
         except MuseError as error:
             yield DamagedRef(name, f"{error.message} {error.hint}")
 
