@@ -170,7 +170,7 @@ class CorruptObjectError(StorageError):
         super().__init__(
             f"Object {oid} in {where} is damaged: {reason}.",
             hint="'muse verify' shows what it touches; adding the same content again, or "
-            "fetching it from a remote, replaces it.",
+            "'muse fetch --refetch', replaces it.",
         )
         self.oid, self.where, self.reason = oid, where, reason
 

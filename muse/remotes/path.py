@@ -205,7 +205,8 @@ class PathRemote:
     def send(self, offer: Offer, *, skip: Collection[RawId] = ()) -> Iterator[ObjectRecord]:
         """See `Remote.send`."""
         with self._told():
-            for record in iter_records(self._repo.objects, (r for r in offer.ids if r not in skip)):
+            wanted = [raw for raw in offer.ids if raw not in skip]
+            for record in iter_records(self._repo.objects, wanted):
                 if record.stored is None:
                     yield record._replace(chunks=self._chunks(record.chunks))
                 else:

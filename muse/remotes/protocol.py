@@ -152,7 +152,7 @@ class Offer:
     """The objects that the other side would send; handed back to it in `Remote.send`.
 
     Args:
-        ids: In the order in which they will be sent.
+        ids: What it would send, in whatever order.
         handle: What the medium needs to remember; opaque.
     """
 

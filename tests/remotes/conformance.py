@@ -331,7 +331,7 @@ class RemoteConformance:
     def test_sent_records_are_what_was_offered(
         self, place: Repository, open_place: OpenPlace
     ) -> None:
-        """Every offered object but the skipped ones comes, in order, and is what its id says."""
+        """Every offered object but the skipped ones comes once, and is what its id says."""
         files = files_of(60)
         files[b"large"] = bytes(CHUNK_BYTES + 1)
         remote = open_place()
@@ -342,7 +342,7 @@ class RemoteConformance:
             payload = each.stored if each.stored is not None else b"".join(each.chunks)
             assert each.compressed or raw_object_id(each.kind, payload) == each.raw
             came.append(each.raw)
-        assert came == [raw for raw in offer.ids if raw not in skip]
+        assert sorted(came) == sorted(raw for raw in offer.ids if raw not in skip)
 
     def test_wanting_what_is_not_there_is_an_error_with_its_name(
         self, open_place: OpenPlace
