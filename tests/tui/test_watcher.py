@@ -1,0 +1,220 @@
+"""Events are hints: whatever they miss, the lists end as a full scan would have them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from muse.core.status import StatusEngine
+from muse.ops.branch import create_branch
+from muse.ops.switch import switch
+from muse_tui.model import Live
+from muse_tui.watcher import BATCH_LIMIT, Hint, Watcher, sort_events
+from tests.tui.conftest import Open, Song, Stage
+
+pytestmark = pytest.mark.tui
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> None:
+    """Run a command that writes files."""
+    subprocess.run(command, cwd=cwd, check=True)
+
+
+def queue_limit() -> int:
+    """How many events the kernel keeps for a reader that does not read."""
+    path = Path("/proc/sys/fs/inotify/max_queued_events")
+    return min(int(path.read_text()), 16_384) if path.exists() else 4_000
+
+
+def full_scan(song: Song) -> dict[bytes, tuple[str, str]]:
+    """What a fresh look at everything says."""
+    repo = song.repo
+    engine = StatusEngine(repo.root, repo.objects, repo.refs, config=repo.config)
+    return {e.path: (e.staged, e.unstaged) for e in engine.refresh_all().entries}
+
+
+def shown(stage: Stage) -> dict[bytes, tuple[str, str]]:
+    """What the panes say."""
+    rows: dict[bytes, list[str]] = {}
+    for row in stage.main.staged.rows.every():
+        rows.setdefault(row.path, [" ", " "])[0] = row.mark
+    for row in stage.main.tree_list.rows.every():
+        rows.setdefault(row.path, [" ", " "])[1] = row.mark
+    return {path: (marks[0], marks[1]) for path, marks in rows.items()}
+
+
+async def settles(stage: Stage, song: Song) -> None:
+    """Wait until the panes equal a full scan."""
+    wanted = full_scan(song)
+    await stage.until(lambda: shown(stage) == wanted, f"{len(wanted)} rows as a full scan has them")
+
+
+class TestPanesEqualAFullScan:
+    async def test_after_folders_that_are_copied_moved_and_unpacked(
+        self, song: Song, opened: Open, tmp_path: Path
+    ) -> None:
+        """``cp -r``, a folder renamed in, ``tar``, nested new folders: nothing is missing."""
+        tree = tmp_path / "tree"
+        for number in range(300):
+            path = tree / f"d{number % 20}" / f"e{number % 3}" / f"f{number}.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{number}\n")
+        run("tar", "cf", tmp_path / "t.tar", "-C", tree, ".")
+        async with opened(song.root) as stage:
+            run("cp", "-r", tree, song.root / "copied")
+            await settles(stage, song)
+            tree.rename(song.root / "moved")
+            await settles(stage, song)
+            (song.root / "unpacked").mkdir()
+            run("tar", "xf", tmp_path / "t.tar", "-C", song.root / "unpacked")
+            await settles(stage, song)
+            assert len(stage.tree()) == 900
+            (song.root / "moved").rename(song.root / "elsewhere")
+            shutil.rmtree(song.root / "copied")
+            await settles(stage, song)
+            assert len(stage.tree()) == 600
+
+    async def test_after_a_storm(self, song: Song, opened: Open) -> None:
+        """Thousands of files at once end in a full scan that is told as such."""
+        async with opened(song.root) as stage:
+            script = (
+                "import os,sys\n"
+                "os.makedirs('storm')\n"
+                "for n in range(6000): open(f'storm/{n}', 'w').close()\n"
+            )
+            run("python3", "-c", script, cwd=song.root)
+            await settles(stage, song)
+            await stage.until(lambda: stage.main.watch_view.live is Live.LIVE)
+            assert len(stage.tree()) == 6000
+            shutil.rmtree(song.root / "storm")
+            await settles(stage, song)
+
+    async def test_after_another_process_switches_branches(self, song: Song, opened: Open) -> None:
+        """HEAD, history and files follow a switch made elsewhere."""
+        create_branch(song.repo, "old", start="HEAD~1")
+        async with opened(song.root) as stage:
+            switch(song.repo, "old")
+            await stage.until(lambda: stage.main.head.branch == "old")
+            await stage.until(lambda: stage.subjects() == ["Start"])
+            await settles(stage, song)
+            assert not stage.tree()
+
+    async def test_after_the_engine_was_stopped_and_events_overflowed(
+        self, song: Song, opened: Open
+    ) -> None:
+        """Stopped while files come, it finds them when it goes on, queue overflow or not."""
+        count = queue_limit() // 2
+        async with opened(song.root) as stage:
+            pid = stage.main.engine.pid
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                (song.root / "many").mkdir()
+                for number in range(count):
+                    path = song.root / f"many/{number}"
+                    path.touch()
+                    if number % 2:
+                        path.unlink()
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            await settles(stage, song)
+
+    async def test_ignored_folders_stay_quiet_and_rules_apply_at_once(
+        self, song: Song, opened: Open
+    ) -> None:
+        """A new rule hides what it names, and its removal shows it again."""
+        async with opened(song.root) as stage:
+            song.write("node_modules/a/b.js", "x\n")
+            await settles(stage, song)
+            assert len(stage.tree()) == 1
+            song.write(".museignore", "node_modules/\n")
+            await stage.until(lambda: list(stage.tree()) == [".museignore"])
+            song.write("node_modules/c/d.js", "x\n")
+            (song.root / ".museignore").unlink()
+            await settles(stage, song)
+            assert len(stage.tree()) == 2
+
+    async def test_below_a_folder_with_a_telling_name(self, tmp_path: Path, opened: Open) -> None:
+        """A repository below ``node_modules`` sees its files like any other."""
+        song = Song(tmp_path / "node_modules" / "song")
+        async with opened(song.root) as stage:
+            song.write("idea.md", "x\n")
+            await stage.until(lambda: "idea.md" in stage.tree())
+
+
+class TestQuiet:
+    async def test_own_writes_do_not_feed_back(self, song: Song, opened: Open) -> None:
+        """Staging refreshes a constant number of times; then nothing moves any more."""
+        song.write("idea.md", "x\n")
+        async with opened(song.root) as stage:
+            await stage.until(stage.tree)
+            await stage.press("space")
+            await stage.until(stage.staged)
+            await stage.until(lambda: stage.staged()["idea.md"].added == 1)
+            await stage.pilot.pause(0.5)
+            before = stage.main.watch_view
+            await stage.pilot.pause(0.7)
+            assert stage.main.watch_view == before
+
+
+class TestHints:
+    def test_events_are_sorted(self, tmp_path: Path) -> None:
+        """Paths, new folders and what happened in .muse are told apart."""
+        (tmp_path / "new").mkdir()
+        base = str(tmp_path)
+        hint = sort_events(
+            [
+                (2, f"{base}/a.txt"),
+                (1, f"{base}/new"),
+                (3, f"{base}/gone"),
+                (2, f"{base}/.muse/HEAD"),
+                (2, f"{base}/.muse/refs/heads/main"),
+                (2, f"{base}/.muse/objects/sha256/aa/bb"),
+                (2, f"{base}/.muse/lock"),
+                (2, f"{base}/.git/index"),
+                (2, "/elsewhere/x"),
+            ],
+            base,
+            seen_s=1.0,
+        )
+        assert hint.paths == {b"a.txt", b"gone"}
+        assert hint.folders == {b"new"}
+        assert hint.meta == {"head", "refs"}
+        assert not hint.reconcile
+
+    def test_a_large_batch_asks_for_everything(self, tmp_path: Path) -> None:
+        """Above a limit single paths are not trusted."""
+        events = [(1, f"{tmp_path}/{n}") for n in range(BATCH_LIMIT + 1)]
+        assert "events at once" in sort_events(events, str(tmp_path), seen_s=1.0).reconcile
+        assert not Hint()
+
+    def test_without_watches_it_polls_and_says_so(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Out of watches, everything is looked at now and then, and the reason is told."""
+        import watchfiles
+
+        def refuse(*args: object, **options: object) -> None:
+            raise OSError(28, "OS file watch limit reached")
+
+        monkeypatch.setattr(watchfiles, "watch", refuse)
+        told: list[tuple[str, str]] = []
+        polled = threading.Event()
+
+        def hear(hint: Hint) -> None:
+            if hint.reconcile == "poll":
+                polled.set()
+
+        watcher = Watcher(
+            str(tmp_path), hear, lambda state, why: told.append((state, why)), poll_s=0.01
+        )
+        watcher.start()
+        assert polled.wait(10)
+        watcher.stop()
+        assert told[0][0] == "polling"
+        assert "max_user_watches" in told[0][1]
