@@ -116,7 +116,8 @@ class Repository:
             wait_s: How long to wait for another writer.
 
         Raises:
-            StorageError: The repository is open for reading only.
+            StorageError: The repository is open for reading only, or its format is newer.
+            CorruptFileError: ``repo.json`` does not parse.
         """
         from muse.core.transaction import Transaction  # start-up time: reading needs none
 
@@ -126,6 +127,7 @@ class Repository:
                 hint="status, log, diff and verify work; to write, become the owner or trust the "
                 "folder with 'muse config --user safe.directories <path>'.",
             )
+        _ = self.facts  # refuses to write what a newer format may give another meaning
         if who is None and self.identity is not None:
             who = self.identity()
         return Transaction(

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from muse.core.checkout_record import checkout_record_path, read_interrupted_checkout
-from muse.core.errors import AlreadyExistsError, RevisionNotFoundError, UsageError, short
+from muse.core.errors import (
+    AlreadyExistsError,
+    RevisionNotFoundError,
+    UnsafeNameError,
+    UsageError,
+    short,
+)
 from muse.core.io import remove_file
 from muse.core.paths import show_text
 from muse.core.refs import HEADS, REMOTES, Head, check_ref_name
@@ -114,7 +120,10 @@ class _Finder:
         return self._branch(name)
 
     def _branch(self, name: str) -> _Goal:
-        check_ref_name(name)
+        try:
+            check_ref_name(name)
+        except UnsafeNameError:
+            raise self._refusal(name) from None
         ref = HEADS + name.removeprefix(HEADS)
         name = ref.removeprefix(HEADS)
         oid = self._repo.refs.read(ref)
@@ -123,9 +132,12 @@ class _Finder:
         followed = self._only_remote(name)
         if followed is not None:
             return self._create(name, followed)
-        # What the name means, if anything, for a hint that fits.
+        raise self._refusal(name)
+
+    def _refusal(self, name: str) -> UsageError:
+        """Say what a name that is no branch means, if anything, with a hint that fits."""
         oid = from_raw(self._names.find_commit(name))
-        raise UsageError(
+        return UsageError(
             f"'{show_text(name)}' is not a branch, but commit {short(oid)}.",
             hint=f"'muse switch --detach {show_text(name)}' looks at it; "
             f"'muse switch -c <branch> {show_text(name)}' begins a branch there.",

@@ -19,7 +19,12 @@ SHELLS = ("bash", "zsh", "fish")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("shell", choices=[*SHELLS, "candidates"], metavar="bash|zsh|fish")
+    parser.add_argument(
+        "shell",
+        choices=[*SHELLS, "candidates"],
+        metavar="shell",
+        help=f"one of {', '.join(SHELLS)}",
+    )
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
 
 
