@@ -288,6 +288,11 @@ def _check_is_repository(folder: Path, url: str) -> None:
         ) from error
     if found:
         return
+    if (folder / ".git").exists() or (folder / "HEAD").is_file():
+        raise RemoteError(
+            f"{url} is a git repository, not one of Muse.",
+            hint=f"Bring its history over with 'muse bridge git-import {show_path(url)}'.",
+        )
     if there:
         raise RemoteError(
             f"{url} is no Muse repository.",

@@ -17,6 +17,7 @@ from muse.core.types import from_raw, to_raw
 from muse.remotes.media import open_remote
 from muse.remotes.protocol import ObjectRecord, RefUpdate, Remote
 from muse.remotes.records import iter_records
+from tests.conftest import Run
 from tests.remotes.conformance import (
     MAIN,
     OpenPlace,
@@ -112,6 +113,14 @@ class TestAddresses:
         (place.root / "below").mkdir()
         with pytest.raises(RemoteError, match="no Muse repository"):
             open_remote(str(place.root / "below"), base=Path("/"))
+
+    @pytest.mark.parametrize("bare", [False, True])
+    def test_a_git_repository(self, tmp_path: Path, git: Run, *, bare: bool) -> None:
+        """The hint shows how to bring it over."""
+        git("init", "-q", *(["--bare"] if bare else []), "theirs", cwd=tmp_path)
+        with pytest.raises(RemoteError, match="git repository") as caught:
+            open_remote("theirs", base=tmp_path)
+        assert "git-import" in caught.value.hint
 
     @pytest.mark.parametrize("url", ["ssh://host/path", "host:path", "s3://bucket/x"])
     def test_media_that_do_not_exist_yet(self, tmp_path: Path, url: str) -> None:
