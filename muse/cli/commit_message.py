@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from muse.cli.context import Context
 from muse.cli.editor import clean_message, draft_path, read_draft
-from muse.core.errors import IoFailedError, MuseError, UsageError
+from muse.core.errors import IoFailedError, MuseError, PathNotFoundError, UsageError
 from muse.core.paths import show_path
 
 if TYPE_CHECKING:  # start-up time: only the editor's text needs a status
@@ -67,6 +67,10 @@ def _read_file(ctx: Context, name: str) -> str:
         return ctx.stdin.read().decode("utf-8", "surrogateescape")
     try:
         data = Path(ctx.cwd, name).read_bytes()
+    except FileNotFoundError as error:
+        raise PathNotFoundError(
+            f"There is no file '{show_path(name)}'.", hint="Check the spelling; '-F -' is stdin."
+        ) from error
     except OSError as error:
         raise IoFailedError("read the message", path=name, error=error) from error
     return data.decode("utf-8", "surrogateescape")

@@ -36,7 +36,7 @@ class Result(NamedTuple):
             written as it is produced (each with or without its newline).
         exit_code: Non-zero for an answer that is a "no".
         raw: Bytes for stdout, in place of ``text``: the contents of objects.
-        notes: Lines for stderr: what happened besides, and what to type next.
+        notes: Lines for people on stderr: what to type next. What matters is in ``data``, too.
     """
 
     data: Mapping[str, object]

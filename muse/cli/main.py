@@ -117,7 +117,9 @@ def _dispatch(invocation: Invocation) -> Result:
         result = command.run(ctx, args)
     finally:
         ctx.end_progress()
-    return result._replace(notes=(*result.notes, *ctx.notes))
+    # A program has no use for what to type next, but for warnings it has.
+    notes = ctx.notes if invocation.json else [*result.notes, *ctx.notes]
+    return result._replace(notes=tuple(notes))
 
 
 def _show(result: Result, invocation: Invocation, *, paged: str) -> None:

@@ -117,9 +117,9 @@ class TestMessage:
         assert _head(song) == "One\n\n#2 is fixed\n"
 
     def test_file(self, cli: Cli, song: Path) -> None:
-        """-F reads a file; a missing one is exit 3."""
+        """-F reads a file; a missing one is exit 4."""
         (song.parent / "message").write_text("From a file\n\n", "utf-8")
-        assert cli("commit", "-F", "../nothing", cwd=song).code == 3
+        assert cli("commit", "-F", "../nothing", cwd=song).code == 4
         cli("commit", "-F", "../message", cwd=song)
         assert _head(song) == "From a file\n"
 

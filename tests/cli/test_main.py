@@ -313,7 +313,7 @@ class TestStdout:
         name = os.fsdecode(b"\xff") + "é\u266b"
         environment = os.environ | {"PYTHONIOENCODING": encoding}
         done = muse("hash-object", name, cwd=tmp_path, env=environment, check=False)
-        assert done.returncode == 3
+        assert done.returncode == 4
         assert b"\\xff" in done.stderr
         assert b"Traceback" not in done.stderr
 
@@ -324,7 +324,7 @@ class TestControlCharacters:
     def test_in_errors(self, cli: Cli) -> None:
         """A name in an error message cannot move the cursor."""
         outcome = cli("hash-object", "evil\x1b[2Jname\r\n")
-        assert outcome.code == 3
+        assert outcome.code == 4
         assert "\x1b" not in outcome.err
         assert "\r" not in outcome.err
         assert "evil\\x1b[2Jname" in outcome.err

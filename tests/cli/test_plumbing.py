@@ -72,10 +72,10 @@ class TestHashObject:
     def test_errors(self, cli: Cli, tmp_path: Path) -> None:
         """A missing file is named; nothing to hash is a usage error."""
         outcome = cli("hash-object", "missing", "--json")
-        assert outcome.code == 3
+        assert outcome.code == 4
         assert "missing" in outcome.json["error"]
         assert cli("hash-object").code == 2
-        assert cli("hash-object", str(tmp_path)).code == 3
+        assert cli("hash-object", str(tmp_path)).code == 2
 
     @pytest.mark.slow
     def test_memory_is_bounded(self, tmp_path: Path, muse: Run) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from muse.cli.context import Context, Result
-from muse.core.errors import IoFailedError, MuseError, UsageError
+from muse.core.errors import IoFailedError, MuseError, PathNotFoundError, UsageError
 from muse.core.paths import show_path
 from muse.core.types import OBJECT_TYPES, ObjectType, RawId, frame_header, from_raw
 
@@ -57,6 +57,14 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
 def _open(path: str, ctx: Context) -> BinaryIO:
     try:
         return open(ctx.cwd / path, "rb")
+    except FileNotFoundError as error:
+        raise PathNotFoundError(
+            f"There is no file '{show_path(path)}'.", hint="Check the spelling."
+        ) from error
+    except IsADirectoryError as error:
+        raise UsageError(
+            f"'{show_path(path)}' is a folder.", hint="Name files: a folder has no id of its own."
+        ) from error
     except OSError as error:
         raise IoFailedError("read a file", path=show_path(path), error=error) from error
 

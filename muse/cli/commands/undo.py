@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from muse.cli.context import Context, Result
-from muse.cli.render import ago, columns, paint, plural, short
+from muse.cli.render import ago, columns, iso_date, paint, plural, short
 from muse.core.paths import show_path, show_text
 from muse.core.refs import HEADS, TAGS, short_name
 
@@ -85,7 +85,7 @@ def _list(ctx: Context, steps: list[Step], count: int) -> Result:
             "id": op.id,
             "name": op.name,
             "summary": op.summary,
-            "at": op.time_s,
+            "at": iso_date(op.time_s, 0),
             "who": op.who,
             "state": state.value,
         }
