@@ -45,9 +45,9 @@ def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
     monkeypatch.setenv("PATH", scripts + os.pathsep + os.environ["PATH"])
 
 
-def _run(program: str, *arguments: str | bytes, cwd: Path, **options: object) -> (
-    subprocess.CompletedProcess[bytes]
-):
+def _run(
+    program: str, *arguments: str | bytes, cwd: Path, **options: object
+) -> subprocess.CompletedProcess[bytes]:
     check = bool(options.pop("check", True))
     result: subprocess.CompletedProcess[bytes] = subprocess.run(  # type: ignore[call-overload]  # options pass through
         [program, *arguments], cwd=cwd, capture_output=True, check=False, **options

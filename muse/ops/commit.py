@@ -76,9 +76,7 @@ def commit(
         old = repo.commit(head.commit) if head.commit else None
         if amend and old is None:
             raise UsageError("There is no commit to amend.", hint="Commit without --amend first.")
-        stage, took_all = _collect(
-            repo, tx, tracked=tracked, only_message=amend, progress=progress
-        )
+        stage, took_all = _collect(repo, tx, tracked=tracked, only_message=amend, progress=progress)
         before = old.tree if old else EMPTY_TREE
         update = stage_tree(repo.objects, before, stage)
         if update.root == before and not (amend or allow_empty):
