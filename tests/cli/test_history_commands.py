@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.conftest import Run
 
 
 @pytest.fixture
@@ -227,15 +226,10 @@ class TestRestoreAndUndo:
 
 
 class TestTagAndReflog:
-    def test_tags(
-        self, cli: Cli, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Light, annotated, from an editor, listed by pattern, deleted."""
+    def test_tags(self, cli: Cli, song: Path) -> None:
+        """Light, annotated, listed by pattern, deleted."""
         assert cli("tag", "light", "HEAD~1", cwd=song).code == 0
         assert cli("tag", "-m", "First\n\nnotes", "v1", cwd=song).code == 0
-        editor = tmp_path / "editor"
-        editor.write_text('#!/bin/sh\nprintf "typed\\n# comment\\n" > "$1"\n')
-        editor.chmod(0o755)
         assert cli("tag", "v1", cwd=song).code == 1
         data = cli("tag", "--json", "-l", "v*", cwd=song).json["tags"]
         assert [(t["tag"], t["annotated"], t["subject"]) for t in data] == [("v1", True, "First")]
@@ -257,9 +251,3 @@ class TestTagAndReflog:
         assert cli("reflog", "nosuch", cwd=song).code == 4
         shown = cli("log", "--json", "-n", "1", "HEAD@{1}", cwd=song).json["commits"]
         assert shown[0]["subject"] == "first"
-
-
-def test_the_installed_command_streams_a_log(muse: Run, song: Path) -> None:
-    """A pipe that closes early is no error: `muse log | head -1` (exit 141 or 0)."""
-    found = muse("log", "--oneline", cwd=song)
-    assert found.stdout.count(b"\n") == 2
