@@ -68,5 +68,5 @@ def git() -> Run:
 
 @pytest.fixture
 def muse() -> Run:
-    """Run the installed command: ``muse("status", cwd=path)``; ``check=False`` to look at failures."""
+    """Run the installed command: ``muse("status", cwd=path)``; ``check=False`` lets it fail."""
     return lambda *arguments, **options: _run("muse", *arguments, **options)
