@@ -107,6 +107,7 @@ def read_content(full: bytes, *, sink: Sink = hash_chunks) -> FileContent | None
         IoFailedError: It cannot be read.
         FileChangingError: It keeps changing.
     """
+    data: bytes | None
     try:
         for _ in range(_TRIES):
             clock_ns = time.time_ns()
