@@ -236,18 +236,37 @@ class NewFile:
         self.abandon()
 
 
-# What a journal says of files that this process may not write: see `muse.core.journal`.
-_overlay: dict[str, bytes | None] = {}
+# What a journal says of files that this process could not write: see `muse.core.journal`. Each
+# holds for as long as the file is the one that was there then: a later one is newer than it.
+_overlay: dict[str, tuple[tuple[int, ...] | None, bytes | None]] = {}
 
 
 def overlay_files(files: Mapping[str, bytes | None]) -> None:
     """Let `read_bytes` answer for these files what a journal says; None is "does not exist"."""
-    _overlay.update(files)
+    _overlay.update({name: (_stamp(name), data) for name, data in files.items()})
+
+
+def drop_overlay(prefix: str) -> None:
+    """Read the files whose path begins so from the disk again."""
+    for name in [name for name in _overlay if name.startswith(prefix)]:
+        _overlay.pop(name, None)
 
 
 def overlaid_names(prefix: str) -> list[str]:
     """Return the overlaid files that exist and whose path begins so."""
-    return [name for name, data in _overlay.items() if data is not None and name.startswith(prefix)]
+    return [
+        name
+        for name, (stamp, data) in list(_overlay.items())
+        if data is not None and name.startswith(prefix) and stamp == _stamp(name)
+    ]
+
+
+def _stamp(name: str) -> tuple[int, ...] | None:
+    try:
+        stat = os.stat(name)
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def replace_link(target: bytes, name: bytes, *, folder_fd: int, family: temps.Family) -> None:
@@ -271,8 +290,11 @@ def read_bytes(path: Path, *, doing: str) -> bytes | None:
     Raises:
         IoFailedError: Anything but "does not exist".
     """
-    if _overlay and os.fspath(path) in _overlay:
-        return _overlay[os.fspath(path)]
+    if _overlay:
+        name = os.fspath(path)
+        overlaid = _overlay.get(name)
+        if overlaid is not None and overlaid[0] == _stamp(name):
+            return overlaid[1]
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()

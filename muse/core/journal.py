@@ -19,6 +19,7 @@ the journal that holds the later change was synced in the same folder after the 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import struct
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core import codec, io
-from muse.core.errors import IoFailedError
+from muse.core.errors import IoFailedError, StorageError
 from muse.core.object_store import ObjectStore
 from muse.core.paths import journal_dir, muse_dir
 from muse.core.types import RawId, is_object_id
@@ -201,8 +202,17 @@ def recover(store: ObjectStore) -> tuple[Journal, int]:
     Raises:
         IoFailedError: The system refused; the journal stays and the next command goes on.
     """
+    # INVARIANT: what is compared is what is on disk, never what was read through a journal: else
+    # a checkpoint would retire a journal whose records are nowhere else.
+    stop_seeing_through(store)
     journal = read_journal(store.root)
-    return journal, sum(_iter_missing(store, journal, every=True)) if journal.records else 0
+    if not journal.records:
+        return journal, 0
+    try:
+        return journal, sum(_iter_missing(store, journal, every=True))
+    except StorageError:
+        see_through(store, journal)
+        raise
 
 
 def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[bool]:
@@ -223,8 +233,7 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
             found.append(True)
             if not every:
                 return found
-            with contextlib.suppress(IoFailedError):
-                _append_line(muse / path, line)
+            _append_missing(muse / path, line)
     for path in _logs_to_drop(muse, journal):
         found.append(True)
         if not every:
@@ -309,6 +318,15 @@ def _has_line(path: Path, line: bytes) -> bool:
         return False
 
 
+def _append_missing(path: Path, line: bytes) -> None:
+    try:
+        _append_line(path, line)
+    except IoFailedError as error:
+        # A log that can never be written must not block; on a full disk it can be, later.
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+
+
 def _append_line(path: Path, line: bytes) -> None:
     if path.is_dir():
         remove_empty_dirs(path)
@@ -345,10 +363,17 @@ def see_through(store: ObjectStore, journal: Journal) -> None:
 
     For a read-only mount, a full disk, or a writer that is at it right now.
     """
+    stop_seeing_through(store)
     muse = muse_dir(store.root)
     for record in journal.records:
         store.overlay.update(record.objects)
     io.overlay_files({os.fspath(muse / p): after for p, after in _stale_files(muse, journal)})
+
+
+def stop_seeing_through(store: ObjectStore) -> None:
+    """Read what is on disk again, whatever a journal says."""
+    store.overlay.clear()
+    io.drop_overlay(os.fspath(muse_dir(store.root)) + os.sep)
 
 
 def is_large(journal: Journal) -> bool:

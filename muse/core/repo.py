@@ -242,6 +242,7 @@ def recover(repo: Repository, *, command: str) -> int:
     Returns:
         How many objects and files had to be written; 0 when all was there.
     """
+    journal.stop_seeing_through(repo.objects)
     found = journal.read_journal(repo.root)
     if not found.records or journal.is_applied(repo.objects, found):
         return 0

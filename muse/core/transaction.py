@@ -264,7 +264,10 @@ class Transaction:
                 journal.apply_record(self.store, record)
                 self.store.journal = (journal.mark(self.root), after)
             except StorageError as error:
-                error.hint = "It is recorded and durable: the next command completes it."
+                error.hint = (
+                    "What it recorded is durable, and the next command that can write completes "
+                    "it: look with 'muse status' before you repeat this one."
+                )
                 raise
         for path, data in self._plain_files():
             if data is not None:
