@@ -182,7 +182,6 @@ class Context:
 
         if self.json or not sys.stderr.isatty() or self.env.get("TERM") == "dumb":
             return ignore_progress
-        self.end_progress()
         bar = ProgressBar(label, unit, stream=sys.stderr)
         self._bars.append(bar)
         return bar

@@ -8,6 +8,7 @@ from typing import TextIO
 SHOW_AFTER_S = 1.0
 REDRAW_EVERY_S = 0.1
 BAR_CELLS = 20
+KNOWN_SHARE = 0.03
 
 
 def ignore_progress(done: int, total: int | None) -> None:
@@ -75,5 +76,7 @@ def progress_line(label: str, done: int, total: int | None, *, unit: str, elapse
     bar = "▓" * cells + "░" * (BAR_CELLS - cells)
     count = f"{shown(done)}/{shown(total)}" + (f" {unit}" if unit != "bytes" else "")
     pace = f"  {size(int(rate))}/s" if unit == "bytes" else ""
-    left = f"  {duration((total - done) / rate)} left" if rate > 0 and done < total else ""
+    # A guess from the first few is no better than none, and "0:00 left" is no help.
+    left_s = (total - done) / rate if rate > 0 and share >= KNOWN_SHARE else 0.0
+    left = f"  {duration(left_s)} left" if left_s >= 1 else ""
     return f"{label}  {bar} {int(share * 100):3d} %  {count}{pace}{left}"

@@ -129,6 +129,11 @@ class TestProgress:
         line = progress_line("Pushing", 31_000_000, 62_000_000, unit="bytes", elapsed_s=10.0)
         assert line.endswith(" 50 %  31.0 MB/62.0 MB  3.1 MB/s  0:10 left")
 
+    @pytest.mark.parametrize("done", [1, 399, 400])
+    def test_no_guess(self, done: int) -> None:
+        """The time left is not told from the first few, nor when it is nothing."""
+        assert "left" not in progress_line("Hashing", done, 400, unit="files", elapsed_s=9.0)
+
     def test_unknown_total(self) -> None:
         """Without a total there is a count."""
         assert (
