@@ -237,6 +237,9 @@ class ObjectStore:
 
     def is_whole(self, raw: RawId) -> bool:
         """Tell whether the object is stored and its bytes hash to its name."""
+        if not self.has(raw):
+            # What is new, as most of what is written is, is told at the price of two lookups.
+            return False
         try:
             kind, size = self.stat(raw)
             if size <= CHUNK_SIZE:

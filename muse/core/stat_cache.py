@@ -13,7 +13,6 @@ the untracked names in it, so that a folder that did not change is not listed ag
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from array import array
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from muse.core import temps
-from muse.core.codec import CodecError, seal, unseal
+from muse.core.codec import CodecError, iter_sealed, unseal
 from muse.core.errors import CorruptObjectError, MuseError, ObjectNotFoundError
 from muse.core.file_content import StatKey
-from muse.core.io import read_bytes, write_bytes_atomic
+from muse.core.io import NewFile, make_dirs, read_bytes
 from muse.core.paths import stat_cache_path
 from muse.core.stat_columns import FileEntry, StatColumns
 from muse.core.trees import EMPTY_TREE, iter_tree, read_tree
@@ -33,7 +32,9 @@ from muse.core.types import MODE_TREE, RAW_ID_SIZE, RawId
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+# How many values the file's list has.
+_VALUES: Final = 11
 # The types of a stat key's columns; an inode may need all 64 bits, a time may be before 1970.
 _KEY_CODES: Final = ("I", "Q", "q", "q", "q")
 UNKNOWN: Final[StatKey] = (0, 0, 0, 0, 0)
@@ -135,9 +136,9 @@ def load_stat_cache(root: Path) -> StatCache | None:
     with contextlib.suppress(
         MuseError, CodecError, KeyError, TypeError, ValueError, AttributeError
     ):
-        data = read_bytes(stat_cache_path(root), doing="read the stat cache")
-        if data:
-            return _decode(unseal(data))
+        path = stat_cache_path(root)
+        # Not kept in a variable: the bytes are not needed once they are decoded.
+        return _decode(unseal(read_bytes(path, doing="read the stat cache") or b""))
     return None
 
 
@@ -147,9 +148,13 @@ def save_stat_cache(root: Path, cache: StatCache) -> bool:
     Returns:
         False when it could not be written, which harms nothing.
     """
-    data = seal(_encode(cache))
+    path = stat_cache_path(root)
     try:
-        write_bytes_atomic(stat_cache_path(root), data, family=temps.STAT_CACHE)
+        make_dirs(path.parent)
+        with NewFile(path.parent, family=temps.STAT_CACHE, mode=0o644) as new:
+            for piece in iter_sealed(_iter_values(cache), _VALUES):
+                new.write(piece)
+            new.publish(path, replace=True)
     except MuseError:
         return False
     return True
@@ -160,7 +165,8 @@ def _marks() -> list[object]:
     return [FORMAT, sys.byteorder, array("I").itemsize, array("q").itemsize]
 
 
-def _encode(cache: StatCache) -> dict[str, object]:
+def _iter_values(cache: StatCache) -> Iterator[object]:
+    """Yield the values of the file's list, in the order in which `_decode` takes them."""
     files = cache.files
     if files.loose:
         files.insert(list(files.loose))
@@ -168,62 +174,67 @@ def _encode(cache: StatCache) -> dict[str, object]:
     files.keep([base or known for base, known in zip(files.base_modes, files.modes, strict=True)])
     listed = sorted(cache.folders)
     keys = [cache.folders[folder] or (1, 0, 0, 0, 0) for folder in listed]
-    return {
-        "marks": _marks(),
-        "tree": cache.tree,
-        "gitignore": cache.gitignore,
-        "paths": b"\0".join(files.paths),
-        "base_ids": bytes(files.base_ids),
-        "columns": [column.tobytes() for column in files.arrays],
-        "differs": [b"\0".join(files.differs), b"".join(files.differs.values())],
-        "folders": b"\0".join(listed),
-        "folder_keys": [
-            array(code, (key[i] for key in keys)).tobytes() for i, code in enumerate(_KEY_CODES)
-        ],
-        "untracked": {f: b"\0".join(sorted(n)) for f, n in cache.untracked.items()},
-        "ignore_files": [[p, *key, digest] for p, (key, digest) in cache.ignore_files.items()],
-    }
+    yield _marks()
+    yield cache.tree
+    yield cache.gitignore
+    yield b"\0".join(files.paths)
+    yield bytes(files.base_ids)
+    yield [column.tobytes() for column in files.arrays]
+    rows = array("I", map(files.find, files.differs))
+    yield [rows.tobytes(), b"".join(files.differs.values())]
+    yield b"\0".join(listed)
+    yield [array(code, (key[i] for key in keys)).tobytes() for i, code in enumerate(_KEY_CODES)]
+    yield {f: b"\0".join(sorted(n)) for f, n in cache.untracked.items()}
+    yield [[p, *key, digest] for p, (key, digest) in cache.ignore_files.items()]
 
 
-def _decode(value: dict[str, Any]) -> StatCache | None:
-    if value["marks"] != _marks():
+def _decode(value: list[Any]) -> StatCache | None:
+    if value[0] != _marks():
         return None
-    cache = StatCache(gitignore=value["gitignore"])
-    cache.tree = RawId(value["tree"])
+    (
+        _,
+        tree,
+        gitignore,
+        paths,
+        base_ids,
+        columns,
+        differs,
+        folders,
+        folder_keys,
+        untracked,
+        ignore_files,
+    ) = value
+    value.clear()
+    cache = StatCache(gitignore=gitignore)
+    cache.tree = RawId(tree)
     files = cache.files
-    files.paths = _split(value["paths"])
-    files.base_ids = bytearray(value["base_ids"])
-    for column, data in zip(files.arrays, value["columns"], strict=True):
+    files.paths = _split(paths)
+    files.base_ids = bytearray(base_ids)
+    for column, data in zip(files.arrays, columns, strict=True):
         column.frombytes(data)
         if len(column) != len(files.paths):
             return None
     if len(files.base_ids) != len(files.paths) * RAW_ID_SIZE:
         return None
-    names, ids = value["differs"]
-    for i, path in enumerate(_split(names)):
-        files.differs[path] = RawId(ids[i * RAW_ID_SIZE : (i + 1) * RAW_ID_SIZE])
-    columns = [array(code) for code in _KEY_CODES]
-    for column, data in zip(columns, value["folder_keys"], strict=True):
+    rows = array("I")
+    rows.frombytes(differs[0])
+    for i, row in enumerate(rows):
+        raw = differs[1][i * RAW_ID_SIZE : (i + 1) * RAW_ID_SIZE]
+        files.differs[files.paths[row]] = RawId(raw)
+    numbers = [array(code) for code in _KEY_CODES]
+    for column, data in zip(numbers, folder_keys, strict=True):
         column.frombytes(data)
     # The root's path is empty, so one empty text is one folder.
-    folders = value["folders"].split(b"\0") if columns[0] else []
-    for folder, key in zip(folders, zip(*columns, strict=True), strict=True):
+    listed = folders.split(b"\0") if numbers[0] else []
+    for folder, key in zip(listed, zip(*numbers, strict=True), strict=True):
         cache.folders[folder] = None if key[0] == 1 else key
-    cache.untracked = {f: set(names.split(b"\0")) for f, names in value["untracked"].items()}
+    cache.untracked = {f: set(names.split(b"\0")) for f, names in untracked.items()}
     cache.ignore_files = {
         path: ((mode, inode, size, mtime_ns, ctime_ns), digest)
-        for path, mode, inode, size, mtime_ns, ctime_ns, digest in value["ignore_files"]
+        for path, mode, inode, size, mtime_ns, ctime_ns, digest in ignore_files
     }
     return cache
 
 
 def _split(packed: bytes) -> list[bytes]:
     return packed.split(b"\0") if packed else []
-
-
-def cache_size(root: Path) -> int:
-    """Return the size of the cache's file in bytes; 0 when there is none."""
-    try:
-        return os.stat(stat_cache_path(root)).st_size
-    except OSError:
-        return 0

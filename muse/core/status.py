@@ -156,8 +156,11 @@ class StatusEngine:
     # -- refreshing --------------------------------------------------------------------------
 
     @_locked
-    def refresh_all(self) -> Status:
+    def refresh_all(self, *, processes: int = 1) -> Status:
         """Look at everything.
+
+        Args:
+            processes: 2 to share the work with a forked child, in a process without threads.
 
         Raises:
             IoFailedError: Something cannot be looked at, listed or read.
@@ -166,6 +169,7 @@ class StatusEngine:
         """
         changed = self._refresh_repository()
         work = self._worktree()
+        work.processes = processes
         work.refresh_all()
         self._recompute(changed | work.touched)
         return self.status()
@@ -312,6 +316,12 @@ class StatusEngine:
         entries = [StatusEntry(path, *codes) for path, codes in sorted(self._entries.items())]
         base = self._worktree().find_base
         return Status(tuple(entries), find_renames(entries, base=base, stage=self._stage))
+
+    @_locked
+    def drop_entries(self) -> None:
+        """Forget what differs, to have the memory for other things; `save` is still of use."""
+        self._entries, self._snapshot = {}, None
+        self._log.clear()
 
     # -- saving ------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ from muse.core.file_content import BIG_FILE, StatKey, read_content, tree_mode
 from muse.core.folders import Folders
 from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
 from muse.core.paths import is_reserved_name
-from muse.core.scan import find_changed_rows, find_key, is_folder_key, iter_parents
+from muse.core.row_scan import RowScan
+from muse.core.scan import find_key, is_folder_key, iter_parents
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import FileEntry
 from muse.core.types import RawId
@@ -45,6 +46,7 @@ class WorkTree:
         touched: Paths whose state may have changed; whoever has looked at them clears it.
         files_read: How many files were read.
         bytes_read: How many bytes that were.
+        processes: How many processes may share the work of `refresh_all`; see `RowScan`.
     """
 
     def __init__(self, root: Path, store: ObjectStore, cache: StatCache) -> None:
@@ -54,6 +56,7 @@ class WorkTree:
         self.touched: set[bytes] = set()
         self.files_read = 0
         self.bytes_read = 0
+        self.processes = 1
         self._store = store
         self._scanned = False
         # Files read too soon after their last change for anything to be remembered.
@@ -157,9 +160,10 @@ class WorkTree:
     def _refresh_below(self, top: bytes) -> None:
         self._real.clear()
         self._touch_below(top)
-        lost = self._folders.refresh_below(top)
         rows = self.cache.files.below(top)
-        changed, missing = find_changed_rows(self.root, self.cache.files, rows)
+        with RowScan(self.root, self.cache.files, rows, processes=self.processes) as scan:
+            lost = self._folders.refresh_below(top)
+            changed, missing = scan.finish()
         gone = set(missing)
         for folder in lost:
             gone.update(self.cache.files.below(folder))
@@ -353,7 +357,13 @@ class WorkTree:
         """Note the content of a file that was read with a settled stat key."""
         self.cache.files.remember(path, key, raw)
         self._unsettled.discard(path)
-        self._folders.note_parents(path)
+        if path.rpartition(b"/")[0] not in self.cache.folders:
+            self._folders.note_parents(path)
+
+    def expect(self, paths: Iterable[bytes]) -> None:
+        """Make rows for files that are about to be remembered: many at once cost less."""
+        files = self.cache.files
+        files.insert([path for path in paths if files.find(path) < 0])
 
     def _has_other_size(self, path: bytes, size: int) -> bool:
         files = self.cache.files

@@ -86,21 +86,17 @@ def add(
         stage, head = read_stage(repo.root), TreeFiles(repo.objects, repo.head_tree())
         plan, _ = _make_plan(repo, paths, stage, head, update=update, force=force)
         return _result(plan, plan.read, plan.removed, stage, head)
-    engine: StatusEngine | None
     with repo.transaction("add") as tx:
         stage, head = read_stage(repo.root), TreeFiles(repo.objects, repo.head_tree())
         plan, engine = _make_plan(repo, paths, stage, head, update=update, force=force)
         changes = _store(repo, tx, plan, engine, progress=progress)
-        after = change_stage(stage, changes, head=head)
-        result = _result(
-            plan,
-            [p for p, entry in changes.items() if entry],
-            [p for p, entry in changes.items() if not entry],
-            stage,
-            head,
-        )
+        read = [path for path, entry in changes.items() if entry]
+        removed = [path for path, entry in changes.items() if not entry]
+        result = _result(plan, read, removed, stage, head)
         tx.summary = f"add: {_count(len(changes), 'path')}"
-        write_stage(repo, tx, before=stage, after=after)
+        write_stage(repo, tx, before=stage, after=change_stage(stage, changes, head=head))
+        # A hundred thousand paths are held once, not five times, while the files are written.
+        del stage, head, plan, changes, read, removed
     if engine is not None:
         engine.save()
     return result
@@ -346,6 +342,9 @@ def _store(
     """Store the planned contents; return the changes for the stage."""
     root = os.fsencode(repo.root)
     changes: dict[bytes, FileEntry | None] = dict.fromkeys(plan.removed)
+    if engine is not None:
+        engine.drop_entries()
+        engine.worktree.expect(plan.read)
 
     def sink(size: int, chunks: Iterator[bytes]) -> RawId:
         return tx.write_stream("blob", size, chunks)
