@@ -10,7 +10,6 @@ import pytest
 
 from muse.core.lock import WriteLock
 from tests.cli.conftest import Cli
-from tests.conftest import Run
 
 REV_COMMANDS = (
     ["log"],
@@ -169,10 +168,11 @@ class TestWriters:
 class TestReaders:
     """Whoever reads our output may stop, and may have no room."""
 
-    def test_head_of_a_log(self, song: Path, muse: Run) -> None:
+    def test_head_of_a_log(self, song: Path, cli: Cli) -> None:
         """``muse log | head -1`` shows one line, nothing on stderr, and 141 behind the pipe."""
-        for number in range(30):
-            muse("commit", "--allow-empty", "-m", f"{number} " + "x" * 4000, cwd=song)
+        # Far more than a pipe holds, so that the writer must meet the closed end.
+        (song.parent / "message").write_text("A long story\n\n" + "word " * 200_000, "utf-8")
+        cli("commit", "-F", "../message", cwd=song)
         done = subprocess.run(
             ["bash", "-c", "muse log | head -1; echo ${PIPESTATUS[0]}"],
             cwd=song,
