@@ -1,0 +1,232 @@
+"""What must be true of a state that a crash left, judged as the next command sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from muse.core import temps
+from muse.core.commits import Signature
+from muse.core.errors import MuseError
+from muse.core.object_store import ObjectStore
+from muse.core.paths import muse_dir
+from muse.core.refs import RefStore
+from muse.core.repo import Repository, open_repo
+from muse.core.stage import read_stage
+from muse.core.trees import iter_tree
+from muse.core.types import RawId, from_raw, to_raw
+from muse.ops.selftest.recording import Recording, Runner
+from muse.ops.selftest.tree import FILE
+
+_WHO: Final = Signature("Self-test", "selftest@localhost", 1700000000)
+_NEXT_REF: Final = "refs/tags/after-the-cut"
+
+
+class Violation(NamedTuple):
+    """A promise that a state breaks.
+
+    Attributes:
+        guarantee: Its number in GUARANTEES.md.
+        what: What was found.
+    """
+
+    guarantee: str
+    what: str
+
+
+class Case(NamedTuple):
+    """Commands whose crashes are looked at.
+
+    Attributes:
+        name: What the table calls it.
+        commands: The words of each, run in the scratch folder.
+        repos: The repositories, relative to that folder.
+        repeat: Whether a command that was cut short is given again, and must then succeed.
+    """
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    repos: tuple[str, ...] = (".",)
+    repeat: bool = False
+
+
+def observe(folder: Path, repos: Sequence[str]) -> str:
+    """Say what repositories say: HEAD, refs and stage; nothing is recovered or written.
+
+    Returns:
+        A JSON object; null for what is no repository yet.
+    """
+    seen: dict[str, object] = {}
+    for name in repos:
+        root = folder / name
+        if not (muse_dir(root) / "repo.json").is_file() or (muse_dir(root) / "clone.json").exists():
+            seen[name] = None
+            continue
+        refs = RefStore(root)
+        stage = sorted((path.hex(), repr(entry)) for path, entry in read_stage(root).items())
+        seen[name] = [refs.head_text(), list(refs.iter()), stage]
+    return json.dumps(seen, sort_keys=True)
+
+
+class Judge:
+    """Looks at states of one recording.
+
+    Args:
+        case: What was recorded.
+        recording: The recording.
+        run: Gives a command again where the case says so.
+    """
+
+    def __init__(self, case: Case, recording: Recording, run: Runner) -> None:
+        self._case = case
+        self._run = run
+        self._stages: list[dict[str, object]] = [
+            json.loads(stage.seen) for stage in recording.stages
+        ]
+        self._before = _working_files(recording.before.listing())
+        self._after = _working_files(recording.after.listing())
+
+    def look(self, folder: Path, *, reported: int, killed: bool) -> list[Violation]:
+        """Judge one state, written out in a folder, which is changed.
+
+        Args:
+            folder: Where; never used before, since some things are cached by path.
+            reported: How many commands had reported.
+            killed: Whether only the process died, so that files of the working tree are whole.
+        """
+        found = self._check_files(folder, killed=killed)
+        last = len(self._stages) - 1
+        if self._case.repeat and reported < last:
+            found += self._again(folder, reported)
+            reported += 1
+        for name in self._case.repos:
+            root = folder / name
+            before = self._stages[reported][name]
+            after = self._stages[min(reported + 1, last)][name]
+            if before is None and not muse_dir(root).is_dir():
+                continue
+            try:
+                repo = open_repo(root, command="self-test")
+            except (MuseError, OSError) as error:
+                found.append(Violation("G5", f"{name} cannot be opened: {error}"))
+                continue
+            found += self._check_state(folder, name, (before, after), reported)
+            found += _check_graph(repo)
+            found += _check_next(root)
+        return found
+
+    def _again(self, folder: Path, reported: int) -> list[Violation]:
+        wanted = self._stages[reported + 1]
+        try:
+            for name in self._case.repos:
+                if (muse_dir(folder / name) / "repo.json").is_file():
+                    open_repo(folder / name, command="self-test")
+            if json.loads(observe(folder, self._case.repos)) == wanted:
+                return []
+        except (MuseError, OSError, ValueError):
+            pass
+        words = self._case.commands[reported]
+        code, text = self._run(folder, words)
+        if code == 0:
+            return []
+        return [Violation("G5", f"'{' '.join(words)}' again exits {code}: {text.strip()}")]
+
+    def _check_state(
+        self, folder: Path, name: str, allowed: tuple[object, object], reported: int
+    ) -> list[Violation]:
+        try:
+            seen = json.loads(observe(folder, [name]))[name]
+        except (MuseError, OSError, ValueError) as error:
+            return [Violation("G5", f"{name} cannot be read: {error}")]
+        if seen in allowed:
+            return []
+        if seen in [stage[name] for stage in self._stages[:reported]]:
+            return [Violation("G2", f"{name}: what was reported is lost: {seen}")]
+        return [Violation("G3", f"{name}: neither before nor after: {seen}, not {allowed}")]
+
+    def _check_files(self, folder: Path, *, killed: bool) -> list[Violation]:
+        """Compare files that the command does not touch, and after a kill also the others."""
+        found = []
+        for path in self._before.keys() | self._after.keys():
+            allowed = {self._before.get(path), self._after.get(path)}
+            if len(allowed) > 1 and not (killed and len(self._stages) == 2):
+                continue
+            try:
+                data: bytes | None = (folder / path).read_bytes()
+            except OSError:
+                data = None
+            if data not in allowed and (data is not None or len(allowed) == 1):
+                found.append(Violation("G3", f"{path} is neither as before nor as after"))
+        return found
+
+
+def _working_files(listing: Sequence[tuple[str, str, int, bytes]]) -> Mapping[str, bytes]:
+    return {
+        path: data
+        for path, kind, _, data in listing
+        if kind == FILE and ".muse" not in path.split("/")
+    }
+
+
+def _check_graph(repo: Repository) -> list[Violation]:
+    """Every ref's commit is complete, and every stored object hashes to its name."""
+    store = ObjectStore(repo.root)
+    seen: set[RawId] = set()
+    try:
+        for _, oid in repo.refs.iter():
+            _read_reachable(repo, store, to_raw(oid), seen)
+        for entry in read_stage(repo.root).values():
+            if entry is not None:
+                store.read(entry[1], expected="blob")
+    except (MuseError, OSError) as error:
+        return [Violation("G1", str(error))]
+    try:
+        stored = set(store.iter_loose()).union(*(pack.ids() for pack in store.packs()))
+        for raw in stored - seen:
+            store.read(raw)
+    except (MuseError, OSError) as error:
+        return [Violation("G4", str(error))]
+    return []
+
+
+def _read_reachable(repo: Repository, store: ObjectStore, start: RawId, seen: set[RawId]) -> None:
+    pending = [start]
+    while pending:
+        raw = pending.pop()
+        if raw in seen:
+            continue
+        seen.add(raw)
+        if store.read(raw)[0] != "commit":
+            continue
+        commit = repo.commit(raw)
+        pending += commit.parents
+        for _, _, blob in iter_tree(store, commit.tree):
+            if blob not in seen:
+                seen.add(blob)
+                store.read(blob, expected="blob")
+
+
+def _check_next(root: Path) -> list[Violation]:
+    """The next writer works, nothing is left, and nothing has to be recovered once more."""
+    try:
+        repo = open_repo(root, do_sweep=False)
+        if repo.recovered:
+            return [Violation("G5", f"{repo.recovered} pieces are recovered again")]
+        with repo.transaction("selftest", who=_WHO) as tx:
+            raw = tx.write_object("blob", b"written after the cut\n")
+            tx.set_ref(_NEXT_REF, from_raw(raw), old=repo.refs.read(_NEXT_REF), log="next")
+        if RefStore(root).read(_NEXT_REF) != from_raw(raw):
+            return [Violation("G5", "the next write is not there")]
+        ObjectStore(root).read(raw)
+    except (MuseError, OSError) as error:
+        return [Violation("G5", f"the next write fails: {error}")]
+    left = [
+        name
+        for _, _, names in os.walk(muse_dir(root))
+        for name in names
+        if temps.family_of(name) is not None
+    ]
+    return [Violation("G6", f"left behind: {', '.join(left)}")] if left else []
