@@ -173,7 +173,7 @@ def _fail(error: BaseException, arguments: list[str]) -> int:
     """Report an error and return its exit code."""
     from muse.cli import output
     from muse.cli.invocation import wants_json
-    from muse.core.errors import IoFailedError
+    from muse.core.errors import IoFailedError, NothingToCommitError
 
     if isinstance(error, output.OutputClosedError):
         return EXIT_OUTPUT_CLOSED
@@ -193,6 +193,9 @@ def _fail(error: BaseException, arguments: list[str]) -> int:
         return EXIT_OUTPUT_CLOSED
     except IoFailedError as failed:
         output.write_message("error", failed.message, hint=failed.hint)
+    if isinstance(error, NothingToCommitError):
+        # An everyday answer, which scripts and prompts show: one line.
+        message, hint = f"{message} {hint}", ""
     output.write_message("error", message, hint=hint)
     return code
 

@@ -66,14 +66,27 @@ class MuseParser(argparse.ArgumentParser):
         Raises:
             UsageError: Always.
         """
-        message = message.replace(LITERAL, "")
-        unknown = re.match(r"unrecognized arguments: (\S+)", message)
-        options = [option for action in self._actions for option in action.option_strings]
-        near = suggest(unknown[1], options) if unknown and unknown[1].startswith("--") else ""
         raise UsageError(
-            f"{self.prog}: {message}.",
-            hint=f"{near} '{self.prog} --help' shows what it takes.".strip(),
+            self._sentence(message.replace(LITERAL, "")),
+            hint=f"{self._near(message)} '{self.prog} --help' shows what it takes.".strip(),
         )
+
+    def _sentence(self, message: str) -> str:
+        """Say in our words what argparse says most often."""
+        missing = re.fullmatch(r"the following arguments are required: (.*)", message)
+        if missing:
+            return f"'{self.prog}' needs {missing[1]}."
+        unknown = re.fullmatch(r"unrecognized arguments: (\S+)(.*)", message)
+        if unknown and unknown[1].startswith("-"):
+            return f"'{unknown[1]}' is not an option of '{self.prog}'."
+        if unknown:
+            return f"'{unknown[1]}' is one word too many for '{self.prog}'."
+        return f"{self.prog}: {message}."
+
+    def _near(self, message: str) -> str:
+        unknown = re.match(r"unrecognized arguments: (--\S+)", message)
+        options = [option for action in self._actions for option in action.option_strings]
+        return suggest(unknown[1], options) if unknown else ""
 
     def parse_mixed(self, words: list[str]) -> argparse.Namespace:
         """Parse options and positional arguments in any order.

@@ -70,6 +70,7 @@ class TestWhatGoesIn:
         outcome = cli("commit", "-m", "Again", cwd=song)
         assert outcome.code == 1
         assert outcome.err.startswith("error: Nothing to commit")
+        assert outcome.out.count("\n") + outcome.err.count("\n") == 1
         assert cli("commit", "-m", "Again", "--json", cwd=song).json["exit_code"] == 1
         assert cli("commit", "-m", "Again", "--allow-empty", cwd=song).code == 0
 

@@ -131,7 +131,7 @@ class TestEveryCommand:
         """An unknown option is exit 2, as JSON when asked."""
         outcome = cli(verb, "--no-such-option", "--json")
         assert outcome.code == outcome.json["exit_code"] == 2
-        assert "--no-such-option" in outcome.json["error"] or "required" in outcome.json["error"]
+        assert "--no-such-option" in outcome.json["error"] or "needs" in outcome.json["error"]
 
 
 def test_overview_lists_every_command(cli: Cli) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.cli.context import Context, Result
@@ -37,7 +38,10 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     from muse.ops.remote_config import trusted_folders
 
     user_config = user_config_path(ctx.env)
-    folder = ctx.cwd / os.path.normpath(args.dir or default_folder(args.source))
+    folder = ctx.cwd / (args.dir or default_folder(args.source))
+    if ".." in folder.parts:
+        # Not normpath: behind a symlink, ".." is elsewhere.
+        folder = Path(os.path.realpath(folder))
     result = clone(
         args.source,
         folder,
