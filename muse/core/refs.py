@@ -130,11 +130,11 @@ class RefStore:
         if not text and not (data or b"").strip(b"\n"):
             return None
         if not is_object_id(text):
-            raise CorruptFileError(
-                os.fspath(path),
-                reason="it holds no object id",
-                hint=f"'muse reflog {short_name(_ref_of(path))}' shows where it was.",
-            )
+            ref = _ref_of(path)
+            hint = f"'muse reflog {short_name(ref)}' shows where it was"
+            if ref.startswith(HEADS):
+                hint += f"; 'muse branch -f {short_name(ref)} <id>' sets it anew"
+            raise CorruptFileError(os.fspath(path), reason="it holds no object id", hint=hint + ".")
         return ObjectId(text)
 
     def iter(self, prefix: str = "refs/") -> Iterator[tuple[str, ObjectId]]:

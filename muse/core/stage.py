@@ -43,7 +43,7 @@ def read_stage(root: Path) -> Stage:
     """
     path = stage_path(root)
     data = read_bytes(path, doing="read the stage")
-    if not data:
+    if data is None:
         return Stage()
     try:
         return decode_stage(data)

@@ -9,11 +9,13 @@ from muse.core.ancestry import AheadBehind, CommitGraph, ahead_behind, is_ancest
 from muse.core.config import Value
 from muse.core.errors import (
     AlreadyExistsError,
+    CorruptFileError,
     MuseError,
     ObjectNotFoundError,
     RefNotFoundError,
     short,
 )
+from muse.core.io import write_bytes_atomic
 from muse.core.paths import show_text
 from muse.core.refs import HEADS, REMOTES, Head, check_ref_name, short_name
 from muse.core.repo import Repository
@@ -150,7 +152,15 @@ def create_branch(
     ref = HEADS + check_ref_name(name)
     names = Revisions(repo.objects, repo.refs, config=repo.config)
     with repo.transaction("branch") as tx:
-        old = repo.refs.read(ref)
+        try:
+            old = repo.refs.read(ref)
+        except CorruptFileError:
+            if not force or start is None:
+                raise
+            # Nobody knows where it was, checked out or not: what is named is better than that.
+            oid = from_raw(names.find_commit(start))
+            write_bytes_atomic(repo.refs.path(ref), f"{oid}\n".encode(), durable=True)
+            return BranchResult(name, None, oid)
         if old is not None and not force:
             raise AlreadyExistsError(
                 f"A branch '{show_text(name)}' exists already, at {short(old)}.",

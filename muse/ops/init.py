@@ -72,24 +72,34 @@ def init(folder: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> I
     for name in _FOLDERS:
         make_dirs(muse / name)
     with WriteLock(folder, command="init"):
-        created = read_bytes(repo_json_path(folder), doing="read the repository's format") is None
-        if created:
-            _write_files(folder, bare=bare, branch=branch)
+        facts = _read_facts(folder)
+        created = facts is None
+        if facts is None:
+            facts = _write_files(folder, bare=bare, branch=branch)
             # One call for all the new names, and the folder's own name above it.
             sync_filesystem(muse)
             sync_dir(folder)
-    facts = json.loads(repo_json_path(folder).read_bytes())
     return InitResult(folder, created, facts.get("bare") is True, branch)
 
 
-def _write_files(folder: Path, *, bare: bool, branch: str) -> None:
+def _read_facts(folder: Path) -> dict[str, object] | None:
+    """Return what the repository says of itself; None when that is missing or damaged."""
+    data = read_bytes(repo_json_path(folder), doing="read the repository's format")
+    try:
+        facts = json.loads(data or b"")
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def _write_files(folder: Path, *, bare: bool, branch: str) -> dict[str, object]:
     if not head_path(folder).exists():
         write_bytes_atomic(head_path(folder), f"ref: {HEADS}{branch}\n".encode())
     if not config_path(folder).exists():
         write_bytes_atomic(
             config_path(folder), b"# Settings of this repository: see 'muse config'.\n"
         )
-    facts = {
+    facts: dict[str, object] = {
         "format": FORMAT_VERSION,
         "id": os.urandom(16).hex(),
         "bare": bare,
@@ -98,3 +108,4 @@ def _write_files(folder: Path, *, bare: bool, branch: str) -> None:
     }
     # Last: a repository without it is one that `init` has still to finish.
     write_bytes_atomic(repo_json_path(folder), json.dumps(facts, indent=2).encode() + b"\n")
+    return facts

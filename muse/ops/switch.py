@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from muse.core.checkout_record import checkout_record_path, read_interrupted_checkout
 from muse.core.errors import (
     AlreadyExistsError,
+    CorruptFileError,
     RevisionNotFoundError,
     UnsafeNameError,
     UsageError,
     short,
 )
-from muse.core.io import remove_file
-from muse.core.paths import show_text
+from muse.core.io import remove_file, write_bytes_atomic
+from muse.core.paths import head_path, show_text
 from muse.core.refs import HEADS, REMOTES, Head, check_ref_name
 from muse.core.repo import Repository
 from muse.core.revisions import Revisions
@@ -84,7 +86,12 @@ def switch(
         Killed on the way: the same command finishes, a switch back undoes (`move_working_tree`).
     """
     with repo.transaction("switch") as tx:
-        before = repo.head()
+        try:
+            before = repo.head()
+        except CorruptFileError as error:
+            if error.path != os.fspath(head_path(repo.root)) or create or detach:
+                raise
+            return _set_anew(repo, name, error)
         names = Revisions(repo.objects, repo.refs, config=repo.config)
         goal = _Finder(repo, names, tx).find(name, create=create, start=start, detach=detach)
         if goal.head == before and read_interrupted_checkout(repo.root) is None:
@@ -99,6 +106,21 @@ def switch(
     if goal.upstream is not None:
         reread_config(repo)
     return SwitchResult(before, goal.head, goal.created, goal.upstream, move)
+
+
+def _set_anew(repo: Repository, name: str, error: CorruptFileError) -> SwitchResult:
+    """Let a damaged HEAD name a branch again: nobody knows what the files came from, so they stay.
+
+    Raises:
+        CorruptFileError: The error given, when there is no such branch.
+    """
+    ref = HEADS + check_ref_name(name).removeprefix(HEADS)
+    oid = repo.refs.read(ref)
+    if oid is None:
+        raise error
+    head = Head(ref.removeprefix(HEADS), ref, oid)
+    write_bytes_atomic(head_path(repo.root), head.encode().encode(), durable=True)
+    return SwitchResult(head, head, created=False, upstream=None, move=None)
 
 
 class _Finder:
