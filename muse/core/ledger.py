@@ -7,7 +7,6 @@ it grows past a bound.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -45,6 +44,8 @@ def record_sweep(root: Path, report: SweepReport, *, command: str) -> None:
     """
     if not any(f.state in {REMOVED, ORPHAN} for f in report.findings):
         return
+    import json  # start-up time: most sweeps meet nothing
+
     record = [round(report.time_s, 3), command, [list(f) for f in report.findings]]
     path = ledger_path(root)
     append_line(path, json.dumps(record).encode("ascii"), durable=True)
@@ -62,6 +63,8 @@ def read_ledger(root: Path) -> list[LedgerEntry]:
 
 
 def _decode(line: bytes) -> LedgerEntry | None:
+    import json  # start-up time
+
     try:
         time_s, command, findings = json.loads(line)
         return LedgerEntry(

@@ -8,7 +8,6 @@ Readers take no lock.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from pathlib import Path
@@ -68,6 +67,8 @@ class WriteLock:
                 raise _locked(self._path)
             time.sleep(_POLL_S)
         self._fd = fd
+        import json  # start-up time: readers take no lock
+
         owner = json.dumps([os.getpid(), self._command, round(time.time(), 3)])
         # Only for people who wonder who holds it: a full disk must not matter here.
         with contextlib.suppress(OSError):
@@ -98,6 +99,8 @@ def find_owner(root: Path) -> LockOwner | None:
 
 
 def _owner(path: Path) -> LockOwner | None:
+    import json  # start-up time
+
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
