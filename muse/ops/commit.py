@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from muse.core.checkout_record import read_interrupted_checkout
 from muse.core.commits import Commit, Signature, format_commit
-from muse.core.errors import MuseError, NothingToCommitError, UsageError
+from muse.core.errors import ConflictError, MuseError, NothingToCommitError, UsageError
 from muse.core.paths import stage_path
 from muse.core.refs import Head
 from muse.core.repo import Repository
@@ -60,6 +61,7 @@ def commit(
 
     Raises:
         NothingToCommitError: The tree would be HEAD's.
+        ConflictError: All changes would be taken, and a checkout was interrupted half-way.
         UsageError: The message is empty or holds a NUL, or there is nothing to amend.
         RefChangedError: The branch moved meanwhile; nothing was published.
 
@@ -109,13 +111,31 @@ def _collect(
 ) -> tuple[Stage, bool]:
     """Return what to commit, and whether that is the whole working tree's changes."""
     if tracked:
+        _check_whole(repo)
         return stage_changes(repo, tx, untracked=False, progress=progress), False
     stage = read_stage(repo.root)
     if stage or only_message:
         return stage, False
     if repo.bare:
         return stage, False
+    _check_whole(repo)
     return stage_changes(repo, tx, untracked=True, progress=progress), True
+
+
+def _check_whole(repo: Repository) -> None:
+    """Refuse to take all files for changes while they are those of two commits.
+
+    Raises:
+        ConflictError: A checkout was interrupted.
+    """
+    record = read_interrupted_checkout(repo.root)
+    if record is not None:
+        back = f", 'muse {record.back}' goes back" if record.back else ""
+        raise ConflictError(
+            f"'muse {record.command}' was interrupted: some files are as there, some as here.",
+            hint=f"'muse {record.command}' finishes it{back}; or stage what you want with "
+            "'muse add <path>', and commit that.",
+        )
 
 
 def check_message(message: str) -> bytes:

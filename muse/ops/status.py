@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from muse.core.checkout_record import CheckoutRecord, read_interrupted_checkout
 from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.paths import show_path
 from muse.core.refs import Head
@@ -27,6 +28,8 @@ class StatusResult:
         ahead: Commits that the upstream does not have; None when that is not known.
         behind: Commits that only the upstream has; None when that is not known.
         untracked_roots: Untracked files, a folder without tracked files as one path with a slash.
+        interrupted: The checkout that was killed on its way, or is under way right now: the files
+            are those of two commits.
     """
 
     head: Head
@@ -35,6 +38,7 @@ class StatusResult:
     ahead: int | None
     behind: int | None
     untracked_roots: tuple[bytes, ...]
+    interrupted: CheckoutRecord | None = None
 
 
 def open_engine(repo: Repository) -> StatusEngine:
@@ -70,7 +74,8 @@ def read_status(repo: Repository, *, save: bool = True) -> StatusResult:
         engine.save()
     upstream, ahead, behind = _compare_upstream(repo, engine.head)
     roots = tuple(collapse_untracked(engine, status.untracked))
-    return StatusResult(engine.head, status, upstream, ahead, behind, roots)
+    interrupted = read_interrupted_checkout(repo.root)
+    return StatusResult(engine.head, status, upstream, ahead, behind, roots, interrupted)
 
 
 def collapse_untracked(engine: StatusEngine, untracked: Iterable[bytes]) -> list[bytes]:

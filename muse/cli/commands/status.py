@@ -70,6 +70,17 @@ def _data(result: StatusResult) -> dict[str, object]:
         "unstaged": {kind: _show(paths) for kind, paths in unstaged.items()},
         "untracked": _show(status.untracked),
         "conflict_paths": _show(status.conflict_paths),
+        "interrupted": _interrupted_data(result),
+    }
+
+
+def _interrupted_data(result: StatusResult) -> dict[str, str | None] | None:
+    record = result.interrupted
+    if record is None:
+        return None
+    return {
+        "finish": f"muse {record.command}",
+        "back": f"muse {record.back}" if record.back else None,
     }
 
 
@@ -119,7 +130,8 @@ def _long_lines(result: StatusResult, color: bool) -> Iterator[str]:
         yield "\nNew, not tracked (muse add <path> tracks it):"
         for path in result.untracked_roots:
             yield "    " + paint(show_path(path), "untracked", on=color)
-    yield _last_line(status, bool(staged))
+    if staged or status.is_clean or result.interrupted is None:
+        yield _last_line(status, bool(staged))
 
 
 def _change_lines(changes: Iterable[tuple[str, str]], color: bool) -> Iterator[str]:
@@ -135,6 +147,10 @@ def _head_lines(result: StatusResult, color: bool) -> Iterator[str]:
         yield f"On branch {paint(head.branch, 'branch', on=color)}" + (
             "" if head.commit else ", no commits yet"
         )
+    if result.interrupted is not None:
+        command, back = result.interrupted.command, result.interrupted.back
+        yield paint(f"'muse {command}' was interrupted, or is still at it", "warning", on=color)
+        yield f"    muse {command} finishes it" + (f"; muse {back} goes back" if back else "")
     if result.upstream is None:
         return
     name = paint(result.upstream, "remote", on=color)
