@@ -1,0 +1,171 @@
+"""Say what is wrong in words, and put it right from what is there: never from a guess.
+
+A damaged file goes to ``.muse/quarantine/<time>/`` before anything takes its place, so that no
+repair deletes an only copy (G15). Objects come back only as bytes that hash to their names. Each
+remedy may be repeated, so the doctor may be killed, and run again (G13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from muse.core import journal
+from muse.core.codec import CodecError, unseal
+from muse.core.errors import MuseError
+from muse.core.io import read_bytes, remove_file
+from muse.core.lock import WriteLock
+from muse.core.object_store import ObjectStore
+from muse.core.paths import show_path, stat_cache_path, sweep_state_path
+from muse.core.repo import Repository
+from muse.core.types import Progress
+from muse.core.verify import verify_store
+from muse.ops.doctor_names import NameDoctor
+from muse.ops.doctor_objects import ObjectDoctor
+from muse.ops.doctor_quarantine import Quarantine
+from muse.ops.doctor_remedy import Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorResult:
+    """What was wrong, and what became of it.
+
+    Attributes:
+        fixed: What was put right; empty without ``fix``.
+        curable: What would be put right, with ``fix``.
+        remaining: What nothing here can put right, each with its way out.
+        notes: What costs no data and is left alone, each with what can be done.
+        quarantine: Where damaged files were kept; None when there were none.
+    """
+
+    fixed: tuple[Remedy, ...]
+    curable: tuple[Remedy, ...]
+    remaining: tuple[Remedy, ...]
+    notes: tuple[Remedy, ...]
+    quarantine: Path | None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong any more."""
+        return not (self.curable or self.remaining)
+
+
+def doctor(
+    repo: Repository, *, fix: bool = False, progress: Progress | None = None
+) -> DoctorResult:
+    """Look for damage, and repair it where a whole copy or a log says how.
+
+    Args:
+        repo: The repository.
+        fix: Do it; otherwise only say what would be done.
+        progress: Called with (objects checked, objects in all), from the start in each round.
+
+    Raises:
+        StorageError: ``fix`` where nothing may be written, or the system refused.
+        LockedError: Another command held the write lock for too long.
+
+    Durability:
+        Killed anywhere: each damaged file is where it was, or in the quarantine; running it again
+        goes on.
+
+    See:
+        G13, G15.
+    """
+    quarantine = Quarantine(repo.root)
+    # What one round puts right may bring to light what the next must: a tree, then what is in it.
+    fixed: dict[str, Remedy] = {}
+    while True:
+        remedies, notes = _diagnose(repo, quarantine, progress)
+        # What was tried and is still there will not get better by trying again.
+        todo = [r for r in remedies if r.action and r.problem not in fixed]
+        if not fix or not todo:
+            break
+        _apply(repo, todo)
+        fixed.update((remedy.problem, remedy) for remedy in todo)
+    present = {remedy.problem for remedy in remedies}
+    return DoctorResult(
+        fixed=tuple(remedy for problem, remedy in fixed.items() if problem not in present),
+        curable=tuple(r for r in remedies if r.action),
+        remaining=tuple(r for r in remedies if not r.action),
+        notes=notes,
+        quarantine=quarantine.folder if quarantine.files else None,
+    )
+
+
+def _diagnose(
+    repo: Repository, quarantine: Quarantine, progress: Progress | None
+) -> tuple[list[Remedy], tuple[Remedy, ...]]:
+    report = verify_store(repo.root, overlay=repo.objects.overlay, progress=progress)
+    objects, names = ObjectDoctor(repo, quarantine), NameDoctor(repo, quarantine)
+    remedies = [*names.remedies(report.findings), *objects.remedies(report.findings)]
+    for at, remedy in enumerate(remedies):
+        finding = next((f for f in report.findings if f.message == remedy.problem), None)
+        if not remedy.action and finding is not None and finding.oid is not None:
+            remedies[at : at + 1] = list(names.strayed(finding.oid)) or [remedy]
+    remedies += _caches(repo)
+    remedies += _torn_journal(repo, quarantine)
+    handled = {remedy.problem for remedy in remedies}
+    notes = tuple(
+        Remedy(finding.message, way_out=finding.way_out)
+        for finding in report.findings
+        if finding.severity == "notice" and finding.message not in handled
+    )
+    return list({remedy.problem: remedy for remedy in remedies}.values()), notes
+
+
+def _apply(repo: Repository, remedies: Sequence[Remedy]) -> None:
+    first = [r for r in remedies if r.first]
+    if first:
+        with WriteLock(repo.root, command="doctor"):
+            _tidy(first)
+        return
+    publishing = [r for r in remedies if r.publish is not None]
+    if publishing:
+        with repo.transaction("doctor", summary=f"{len(publishing)} repairs") as tx:
+            for remedy in publishing:
+                if remedy.publish is not None:
+                    remedy.publish(tx)
+    with WriteLock(repo.root, command="doctor"):
+        _tidy(remedies)
+    repo.objects = ObjectStore(repo.root)
+
+
+def _tidy(remedies: Sequence[Remedy]) -> None:
+    for remedy in remedies:
+        if remedy.tidy is not None:
+            remedy.tidy()
+
+
+def _caches(repo: Repository) -> Iterator[Remedy]:
+    """Yield a remedy for each cache that does not read: every command makes do without."""
+    for path in (stat_cache_path(repo.root), sweep_state_path(repo.root)):
+        try:
+            data = read_bytes(path, doing="read a cache")
+            if data is not None:
+                unseal(data)
+        except (CodecError, MuseError):
+            problem = f"{show_path(str(path))} is damaged; it is only a cache."
+
+            def tidy(path: Path = path) -> None:
+                remove_file(path)
+
+            yield Remedy(problem, "Delete it; the next command makes it anew.", tidy=tidy)
+
+
+def _torn_journal(repo: Repository, quarantine: Quarantine) -> Iterator[Remedy]:
+    """Yield a remedy for what stands behind the last whole record of the journal."""
+    path = journal.wal_path(repo.root)
+    data = read_bytes(path, doing="read the journal") or b""
+    extra = len(data) - journal.read_journal(repo.root).end
+    if not extra:
+        return
+
+    def tidy() -> None:
+        quarantine.keep(path)
+        journal.recover(repo.objects)
+        journal.checkpoint(repo.root)
+
+    problem = f"The last {extra} bytes of {show_path(str(path))} are no whole record."
+    action = "Keep a copy in the quarantine, and write out what is whole."
+    yield Remedy(problem, action, tidy=tidy)
