@@ -16,7 +16,6 @@ FOREIGN: Final = {
     "stash": "'muse commit' on a branch of its own keeps work aside: 'muse switch -c later'.",
     "revert": "'muse undo' takes back the last operation; 'muse restore' brings files back.",
     "fsck": "It is called 'muse verify'.",
-    "doctor": "They are called 'muse health' and 'muse verify'.",
     "blame": "Muse has 'muse log -- <path>'.",
     "import": "It is called 'muse bridge git-import'.",
     "export": "It is called 'muse bridge git-export'.",

@@ -51,6 +51,7 @@ bridge git-export ../git
 verify
 gc
 health
+doctor
 completions bash
 help
 """
