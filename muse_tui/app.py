@@ -25,8 +25,8 @@ from muse_tui.model import (
     StatusDelta,
     WatchView,
 )
+from muse_tui.screens import boxes
 from muse_tui.screens.main import MainScreen
-from muse_tui.screens.welcome import WelcomeScreen
 from muse_tui.themes import THEMES, defaults
 
 _NEWS = {
@@ -121,7 +121,7 @@ class MuseApp(App[int]):
         self.main.open_desk()
         for problem in problems:
             self.main.say(problem.text, level="warn")
-        if isinstance(self.screen, WelcomeScreen):
+        if isinstance(self.screen, boxes.WelcomeScreen):
             self.pop_screen()
         if not self._opened and drafts.read_draft(self.root).text:
             self.main.say("A commit message waits for you.", hint="c continues it", level="info")
@@ -129,8 +129,8 @@ class MuseApp(App[int]):
 
     def _on_failure(self, failure: Failure) -> None:
         if failure.kind == "NotARepositoryError":
-            if not isinstance(self.screen, WelcomeScreen):
-                self.push_screen(WelcomeScreen(self.start_dir))
+            if not isinstance(self.screen, boxes.WelcomeScreen):
+                self.push_screen(boxes.WelcomeScreen(self.start_dir))
         else:
             self.main.show_failure(failure)
 

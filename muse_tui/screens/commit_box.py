@@ -137,8 +137,8 @@ class CommitScreen(ModalScreen[CommitAnswer | None]):
                     )
                     yield SubjectGauge()
                 with Vertical(id="will"):
-                    yield CommitFilesList()
-                    yield DiffList()
+                    yield CommitFilesList(framed=False)
+                    yield DiffList(framed=False)
 
     def on_mount(self) -> None:
         """Put the cursor at the end of the draft."""

@@ -7,10 +7,8 @@ from textual import work
 from muse_tui import drafts
 from muse_tui.link import EngineError
 from muse_tui.model import BranchRow, DiffDoc, DiffKey, Draft
+from muse_tui.screens import boxes
 from muse_tui.screens.base import ActionBase
-from muse_tui.screens.branches import BranchAnswer, BranchScreen
-from muse_tui.screens.commit_box import CommitAnswer, CommitScreen
-from muse_tui.screens.menu import AskScreen, Choice, MenuScreen
 from muse_tui.words import plural
 
 
@@ -41,7 +39,7 @@ class CommitActions(ActionBase):
         if draft.amend != amend:
             draft = Draft(str(messages[0]) if amend and messages else "", amend)
         answer = await self.choose(
-            CommitScreen(
+            boxes.CommitScreen(
                 draft,
                 messages=messages,
                 root=self.root,
@@ -49,7 +47,7 @@ class CommitActions(ActionBase):
                 ask_diff=self.show_staged,
             )
         )
-        if isinstance(answer, CommitAnswer):
+        if isinstance(answer, boxes.CommitAnswer):
             self.start_job(
                 "commit",
                 "amend" if amend else "",
@@ -58,7 +56,7 @@ class CommitActions(ActionBase):
             )
 
     @work(group="box-diff", exit_on_error=False)
-    async def show_staged(self, box: CommitScreen, key: DiffKey) -> None:
+    async def show_staged(self, box: boxes.CommitScreen, key: DiffKey) -> None:
         """Read the diff of a staged file for the commit box."""
         try:
             doc = await self.engine.call("diff", key=key, context=self.context_lines)
@@ -80,9 +78,9 @@ class CommitActions(ActionBase):
         more = self.tree_list.rows.total - 3
         names += f" and {more} more" if more > 0 else ""
         answer = await self.choose(
-            MenuScreen(
+            boxes.MenuScreen(
                 "Nothing is staged",
-                [Choice("a", f"stage all ({', '.join(parts)}) and commit", "all")],
+                [boxes.Choice("a", f"stage all ({', '.join(parts)}) and commit", "all")],
                 note=names,
             )
         )
@@ -117,11 +115,11 @@ class CommitActions(ActionBase):
         rows = await self.ask("branches", tuple)
         if rows is None:
             return
-        answer = await self.choose(BranchScreen(rows))
-        if isinstance(answer, BranchAnswer):
+        answer = await self.choose(boxes.BranchScreen(rows))
+        if isinstance(answer, boxes.BranchAnswer):
             await self._do_branch(answer)
 
-    async def _do_branch(self, answer: BranchAnswer) -> None:
+    async def _do_branch(self, answer: boxes.BranchAnswer) -> None:
         row: BranchRow | None = answer.row
         if answer.verb == "new":
             await self._new_branch("")
@@ -133,7 +131,7 @@ class CommitActions(ActionBase):
             else:
                 self.request("switch", name=row.name, remote=row.remote)
         elif answer.verb == "rename":
-            name = await self.choose(AskScreen(f"Rename {row.name}", value=row.name))
+            name = await self.choose(boxes.AskScreen(f"Rename {row.name}", value=row.name))
             if name and name != row.name:
                 self.request("rename_branch", old=row.name, new=name)
         elif answer.verb == "delete":
@@ -144,13 +142,15 @@ class CommitActions(ActionBase):
         if merged is None:
             return
         if merged:
-            choices = [Choice("x", f"delete {row.name}", "yes", danger=True)]
+            choices = [boxes.Choice("x", f"delete {row.name}", "yes", danger=True)]
             note = "All its commits are in another branch. z brings it back."
-            if await self.choose(MenuScreen("Delete branch", choices, note=note, danger=True)):
+            if await self.choose(
+                boxes.MenuScreen("Delete branch", choices, note=note, danger=True)
+            ):
                 self.request("delete_branch", name=row.name, force=False)
             return
         note = f"{row.name} has commits that no other branch holds. z brings it back."
-        word = await self.choose(AskScreen(f"Delete {row.name}", note=note, word=row.name))
+        word = await self.choose(boxes.AskScreen(f"Delete {row.name}", note=note, word=row.name))
         if word == row.name:
             self.request("delete_branch", name=row.name, force=True)
 
@@ -162,7 +162,7 @@ class CommitActions(ActionBase):
 
     async def _new_branch(self, at: str) -> None:
         name = await self.choose(
-            AskScreen("New branch", note="It begins at the chosen commit and is checked out.")
+            boxes.AskScreen("New branch", note="It begins at the chosen commit and is checked out.")
         )
         if name:
             self.request("create_branch", name=name, at=at)
@@ -178,16 +178,18 @@ class CommitActions(ActionBase):
         choices = []
         total = self.tree_list.rows.total + self.staged.rows.total
         if total:
-            choices.append(Choice("s", f"shelve all changes ({plural(total, 'file')})", "new"))
+            choices.append(
+                boxes.Choice("s", f"shelve all changes ({plural(total, 'file')})", "new")
+            )
         choices += [
-            Choice(str(number), f"take out: {name}", f"take {key}", note=when)
+            boxes.Choice(str(number), f"take out: {name}", f"take {key}", note=when)
             for number, (key, name, when) in enumerate(shelves[:9], 1)
         ]
         if not choices:
             self.say("Nothing changed and nothing is shelved.", level="info")
             return
         answer = await self.choose(
-            MenuScreen("Shelve", choices, note="A shelf keeps changes without a commit.")
+            boxes.MenuScreen("Shelve", choices, note="A shelf keeps changes without a commit.")
         )
         if answer == "new":
             self.request("shelve")

@@ -9,8 +9,8 @@ from textual import on, work
 from textual.app import SuspendNotSupported
 
 from muse_tui.model import CommitRow, DiffKey, FileRow, Part, Source
+from muse_tui.screens import boxes
 from muse_tui.screens.base import ActionBase
-from muse_tui.screens.menu import Choice, MenuScreen
 from muse_tui.widgets.lists import CommitFilesList, FileList
 from muse_tui.widgets.virtual_list import VirtualList
 from muse_tui.words import plural
@@ -66,7 +66,7 @@ class FileActions(ActionBase):
             self.say("There is nothing to discard here.", level="info")
             return
         answer = await self.choose(
-            MenuScreen("Discard", choices, note="It goes to the trash; z brings it back.",
+            boxes.MenuScreen("Discard", choices, note="It goes to the trash; z brings it back.",
                        danger=True)
         )  # fmt: skip
         if answer == "files":
@@ -85,24 +85,24 @@ class FileActions(ActionBase):
         elif answer == "all":
             self.request("discard_all")
 
-    def _discard_choices(self) -> list[Choice]:
-        choices: list[Choice] = []
+    def _discard_choices(self) -> list[boxes.Choice]:
+        choices: list[boxes.Choice] = []
         rows = self.picked_files()
         doc = self.diff.doc
         if rows:
             what = rows[0].shown if len(rows) == 1 else plural(len(rows), "file")
             staged = self.focused is self.staged
             where = "the staged and unstaged changes of" if staged else "the changes of"
-            choices.append(Choice("x", f"{where} {what}", "files", danger=True))
+            choices.append(boxes.Choice("x", f"{where} {what}", "files", danger=True))
             if len(self.tree_list.rows) > len(rows) and not staged:
                 text = f"all unstaged changes ({plural(self.tree_list.rows.total, 'file')})"
-                choices.append(Choice("a", text, "all", danger=True))
+                choices.append(boxes.Choice("a", text, "all", danger=True))
         elif self.focused is self.diff and doc is not None and doc.key.source is Source.UNSTAGED:
             if doc.can_pick and self.diff.picked_lines():
                 lines = self.diff.anchor_key is not None
                 text = "the lines of the range" if lines else "this hunk"
-                choices.append(Choice("l" if lines else "h", text, "lines", danger=True))
-            choices.append(Choice("x", f"all changes of {doc.title}", "file", danger=True))
+                choices.append(boxes.Choice("l" if lines else "h", text, "lines", danger=True))
+            choices.append(boxes.Choice("x", f"all changes of {doc.title}", "file", danger=True))
         return choices
 
     @work(group="boxes", exit_on_error=False)
@@ -114,13 +114,13 @@ class FileActions(ActionBase):
         row = rows[0]
         folder, _, name = row.shown.rpartition("/")
         _, dot, ending = name.rpartition(".")
-        choices = [Choice("f", f"only {row.shown}", f"/{row.shown}")]
+        choices = [boxes.Choice("f", f"only {row.shown}", f"/{row.shown}")]
         if dot:
-            choices.append(Choice("e", f"every *.{ending}", f"*.{ending}"))
+            choices.append(boxes.Choice("e", f"every *.{ending}", f"*.{ending}"))
         if folder:
-            choices.append(Choice("d", f"the folder {folder}/", f"/{folder}/"))
+            choices.append(boxes.Choice("d", f"the folder {folder}/", f"/{folder}/"))
         answer = await self.choose(
-            MenuScreen("Ignore", choices, note="Written to .museignore; tracked files stay.")
+            boxes.MenuScreen("Ignore", choices, note="Written to .museignore; tracked files stay.")
         )
         if answer is not None:
             self.request("ignore", pattern=answer)

@@ -11,7 +11,9 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from muse_tui import messages
@@ -54,6 +56,8 @@ class MainScreen(
         (30, "-tall"),
     ]
     AUTO_FOCUS = "#tree"
+    # As Textual's own, but a new focus repaints the panes that it concerns, not the screen.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
 
     def compose(self) -> ComposeResult:
         """Lay the panes out; they show a loading face until the engine has spoken."""

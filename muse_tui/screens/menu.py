@@ -148,7 +148,7 @@ class AskScreen(ModalScreen[str | None]):
                 yield Static(Text(clean(self._note), style="dim"), classes="note")
             if self._word:
                 yield Static(Text(f"Type {self._word} to go on:"))
-            yield Input(self._value, classes="line", compact=True)
+            yield Input(self._value, classes="line", compact=True, select_on_focus=False)
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:

@@ -8,8 +8,8 @@ from muse_tui import drafts
 from muse_tui.jobs import JobDesk, JobRefusedError
 from muse_tui.messages import JobChanged
 from muse_tui.model import JobView
+from muse_tui.screens import boxes
 from muse_tui.screens.base import ActionBase
-from muse_tui.screens.menu import AskScreen, Choice, MenuScreen
 from muse_tui.widgets.status_line import StatusLine
 
 _DOING = {"commit": "committing", "push": "pushing", "pull": "pulling", "fetch": "fetching",
@@ -67,12 +67,14 @@ class RemoteActions(ActionBase):
             return str(remotes[0][0])
         if remotes:
             choices = [
-                Choice(str(number), name, name, note=url)
+                boxes.Choice(str(number), name, name, note=url)
                 for number, (name, url) in enumerate(remotes[:9], 1)
             ]
-            return await self.choose(MenuScreen(f"Which remote to {verb}?", choices))
+            return await self.choose(boxes.MenuScreen(f"Which remote to {verb}?", choices))
         url = await self.choose(
-            AskScreen("No remote yet", note="Its address: a folder, ssh://…, s3://…, https://…")
+            boxes.AskScreen(
+                "No remote yet", note="Its address: a folder, ssh://…, s3://…, https://…"
+            )
         )
         if not url:
             return None
@@ -86,9 +88,9 @@ class RemoteActions(ActionBase):
         if job is None:
             self.say("No job is running.", level="info")
             return
-        choices = [Choice("y", f"cancel the {job.kind}", "yes", danger=True)]
+        choices = [boxes.Choice("y", f"cancel the {job.kind}", "yes", danger=True)]
         note = "What was sent already stays there and is not sent twice."
-        if await self.choose(MenuScreen("Cancel", choices, note=note, danger=True)):
+        if await self.choose(boxes.MenuScreen("Cancel", choices, note=note, danger=True)):
             assert self.desk is not None
             if not self.desk.cancel():
                 self.say(f"The {job.kind} has ended already.", level="info")

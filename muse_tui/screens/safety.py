@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from muse_tui.model import Fact
+from muse_tui.screens import boxes
 from muse_tui.screens.base import ActionBase
-from muse_tui.screens.reader import ReaderScreen
 from muse_tui.widgets.lists import HealthList
 
 
@@ -42,7 +42,7 @@ class SafetyActions(ActionBase):
         if isinstance(row, Fact):
             text = row.text if not row.value else f"{row.text}  ({row.value})"
             detail = row.detail or "Nothing more is known about this."
-            self.app.push_screen(ReaderScreen(row.group or "Health", f"{text}\n\n{detail}"))
+            self.app.push_screen(boxes.ReaderScreen(row.group or "Health", f"{text}\n\n{detail}"))
 
     def health_report(self) -> str:
         """Return the whole report as text, for copying."""

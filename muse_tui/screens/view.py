@@ -9,10 +9,8 @@ from textual.events import DescendantFocus
 
 from muse_tui.messages import ActionChosen, PaneChosen
 from muse_tui.model import CommitRow, FileRow
+from muse_tui.screens import boxes
 from muse_tui.screens.base import PANES, ActionBase
-from muse_tui.screens.help import HelpScreen
-from muse_tui.screens.palette import PaletteScreen
-from muse_tui.screens.reader import ReaderScreen
 from muse_tui.widgets.diff_pane import DiffList, DiffRow
 from muse_tui.widgets.filter_bar import FilterBar
 from muse_tui.widgets.lists import CommitFilesList, HealthList
@@ -116,14 +114,14 @@ class ViewActions(ActionBase):
 
     # Filter -----------------------------------------------------------------------------------
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Open the prompt of the filter for the focused list."""
         pane = self.focused_list()
         if pane is None or isinstance(pane, DiffList | HealthList):
             pane = self.query_one(f"#{self.owner}", VirtualList)
             pane.focus()
         self.filtered_pane = str(pane.id)
-        self.query_one(FilterBar).open(pane.needle)
+        await self.query_one(FilterBar).open(pane.needle)
 
     @on(FilterBar.Typed)
     def _filter(self, event: FilterBar.Typed) -> None:
@@ -150,14 +148,16 @@ class ViewActions(ActionBase):
         """Show every key of the focused pane; Enter runs one."""
         pane = self.focused_list()
         context = str(pane.id) if pane is not None else self.active
-        screen = HelpScreen(context, self.muse.key_overrides)
+        screen = boxes.HelpScreen(context, self.muse.key_overrides)
         self.app.push_screen(screen, self._run_answer)
 
     def action_palette(self) -> None:
         """Find a command by its name."""
         pane = self.focused_list()
         context = str(pane.id) if pane is not None else self.active
-        self.app.push_screen(PaletteScreen(context, self.muse.key_overrides), self._run_answer)
+        self.app.push_screen(
+            boxes.PaletteScreen(context, self.muse.key_overrides), self._run_answer
+        )
 
     def action_command_log(self) -> None:
         """Show what was done in this session, newest last."""
@@ -165,7 +165,7 @@ class ViewActions(ActionBase):
             f"{time.strftime('%H:%M:%S', time.localtime(at))}  {level:<5} {text}"
             for at, level, text in self.done_log
         ]
-        self.app.push_screen(ReaderScreen("Log", "\n".join(lines) or "Nothing was done yet."))
+        self.app.push_screen(boxes.ReaderScreen("Log", "\n".join(lines) or "Nothing was done yet."))
 
     # Copying ----------------------------------------------------------------------------------
 

@@ -92,8 +92,8 @@ class DiffList(VirtualList[DiffRow, RowKey]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("list"), *bindings("diff")]
 
-    def __init__(self) -> None:
-        super().__init__(lambda row: row.key, id="diff")
+    def __init__(self, *, framed: bool = True) -> None:
+        super().__init__(lambda row: row.key, framed=framed, id="diff")
         self.doc: DiffDoc | None = None
         self.split = False
         self.x = 0
@@ -280,7 +280,7 @@ class DiffList(VirtualList[DiffRow, RowKey]):
         lines = self.doc.lines if self.doc is not None else ()
         self.cursor_key = self.anchor_key = None
         self.rows.replace(split_rows(lines) if self.split else unified_rows(lines))
-        self.virtual_size = self.virtual_size.with_height(len(self.rows))
+        self.fit_rows()
         self.cursor = 0
         for index, row in enumerate(self.rows.every()):
             side = row.right or row.left

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
 
 
 class FilterBar(Horizontal):
@@ -43,19 +45,22 @@ class FilterBar(Horizontal):
         super().__init__(id="filter")
 
     def compose(self) -> ComposeResult:
-        """Show the sign and the field."""
+        """Show the sign; the field comes when it is first needed: start-up time."""
         yield Static("/")
-        yield Input(placeholder="words to look for", compact=True)
 
-    def open(self, words: str) -> None:
+    async def open(self, words: str) -> None:
         """Open the prompt with some words in it."""
+        from textual.widgets import Input
+
         self.add_class("-open")
+        if not self.query(Input):
+            await self.mount(Input(placeholder="words to look for", compact=True))
         field = self.query_one(Input)
         field.value = words
         field.focus()
 
-    @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Pass on what was typed."""
         event.stop()
         if self.has_class("-open"):
             self.post_message(self.Typed(event.value))
@@ -63,7 +68,6 @@ class FilterBar(Horizontal):
     def action_leave(self, kept: bool) -> None:
         """Close the prompt."""
         if not kept:
-            self.query_one(Input).value = ""
             self.post_message(self.Typed(""))
         self.remove_class("-open")
         self.post_message(self.Left(kept=kept))

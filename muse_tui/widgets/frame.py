@@ -109,11 +109,7 @@ class Pane(Vertical):
         body: The list inside.
     """
 
-    DEFAULT_CSS = """
-    Pane { height: 1fr; min-height: 2; }
-    Pane > VirtualList { border-left: solid $p-line; border-right: solid $p-line; }
-    Pane > VirtualList:focus { border-left: solid $p-accent; border-right: solid $p-accent; }
-    """
+    DEFAULT_CSS = "Pane { height: 1fr; min-height: 2; }"
 
     def __init__(self, name: str, number: str, title: str, *bodies: Widget) -> None:
         super().__init__(id=f"pane-{name}")

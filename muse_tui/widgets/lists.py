@@ -25,8 +25,8 @@ _LANES = 8
 class FileList(VirtualList[FileRow, bytes]):
     """Changed files: mark, path with its name in front of everything, lines added and removed."""
 
-    def __init__(self, part: Part, *, id: str | None = None) -> None:
-        super().__init__(lambda row: row.path, is_sorted=True, id=id or part.value)
+    def __init__(self, part: Part, *, framed: bool = True, id: str | None = None) -> None:
+        super().__init__(lambda row: row.path, is_sorted=True, framed=framed, id=id or part.value)
         self.part = part
 
     def row_text(self, row: FileRow) -> str:
@@ -97,8 +97,8 @@ class CommitFilesList(FileList):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("list"), *bindings("files")]
 
-    def __init__(self) -> None:
-        super().__init__(Part.STAGED, id="files")
+    def __init__(self, *, framed: bool = True) -> None:
+        super().__init__(Part.STAGED, framed=framed, id="files")
         self.oid = ""
 
 
@@ -108,7 +108,7 @@ class CommitList(VirtualList[CommitRow, str]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("list"), *bindings("history")]
 
     def __init__(self) -> None:
-        super().__init__(lambda row: row.oid, id="history")
+        super().__init__(lambda row: row.oid, framed=True, id="history")
         self.now_s = time.time
 
     def row_text(self, row: CommitRow) -> str:
@@ -150,7 +150,7 @@ class HealthList(VirtualList[Fact, str]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("list"), *bindings("health")]
 
     def __init__(self) -> None:
-        super().__init__(lambda row: row.key, id="health")
+        super().__init__(lambda row: row.key, framed=True, id="health")
         self.health = HealthView()
 
     def tell(self, health: HealthView) -> None:
@@ -184,11 +184,11 @@ class HealthList(VirtualList[Fact, str]):
         left: list[Piece] = [(f"{sign} ", self.paint(paint)), (clean(row.text), self.paint("text"))]
         return line(left, right, width=width, base=base)
 
-    def render_line(self, y: int) -> Strip:
+    def content_line(self, y: int, width: int) -> Strip:
         """Draw a fact; or the headline, when there is one line only and nobody is reading."""
         if self.size.height == 1 and not self.has_focus and self.health.headline:
             sign, paint = _LEVELS.get(self.health.level, _LEVELS["info"])
             pieces: list[Piece] = [(f" {sign} ", self.paint(paint))]
             pieces.append((clean(self.health.headline), self.paint("text")))
-            return line(pieces, [], width=self.size.width, base=self.rich_style)
-        return super().render_line(y)
+            return line(pieces, [], width=width, base=self.base_style)
+        return super().content_line(y, width)

@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
+from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.widget import Widget
 
 from muse_tui.widgets.paint import Painted
 from muse_tui.widgets.rows import Rows
@@ -36,6 +38,7 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
     Args:
         key: Returns a row's identity.
         is_sorted: Rows are ordered by key and change by `update`.
+        framed: Draw borders left and right; the scroll position shows in the right one.
         id: The widget's id.
     """
 
@@ -44,6 +47,7 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
         height: 1fr; width: 1fr; min-width: 1; overflow-x: hidden; overflow-y: auto;
         scrollbar-size-vertical: 1; scrollbar-gutter: auto;
     }
+    VirtualList.-framed { scrollbar-size-vertical: 0; }
     """
     ALLOW_SELECT: ClassVar[bool] = True
 
@@ -70,15 +74,22 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
             self.pane = pane
 
     def __init__(
-        self, key: Callable[[R], K], *, is_sorted: bool = False, id: str | None = None
+        self,
+        key: Callable[[R], K],
+        *,
+        is_sorted: bool = False,
+        framed: bool = False,
+        id: str | None = None,
     ) -> None:
-        super().__init__(id=id)
+        super().__init__(id=id, classes="-framed" if framed else "")
+        self.framed = framed
         self.rows: Rows[R, K] = Rows(key, is_sorted=is_sorted)
         self.row_key = key
         self.cursor = 0
         self.cursor_key: K | None = None
         self.anchor_key: K | None = None
         self.face: tuple[str, ...] = ()
+        self._base: Style | None = None
         self.needle = ""
 
     # What a pane says about itself ------------------------------------------------------------
@@ -235,7 +246,7 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
 
     def _settle(self, anchor: K | None, offset: int) -> None:
         count = len(self.rows)
-        self.virtual_size = Size(self.size.width, count)
+        self.fit_rows()
         before, self.cursor_key = self.cursor_key, None
         index = -1 if before is None else self.rows.find(before)
         if index < 0 and before is not None:
@@ -257,17 +268,69 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
             self.post_message(self.Moved(self, self.current))
         self.refresh()
 
+    def fit_rows(self) -> None:
+        """Tell the scrolling how many rows there are.
+
+        Setting the size in the usual way lays the whole screen out anew, because a scroll bar
+        might come or go; a framed list has none.
+        """
+        size = Size(self.size.width, len(self.rows))
+        if size == self.virtual_size:
+            return
+        if self.framed:
+            self.set_reactive(Widget.virtual_size, size)
+            if self.scroll_offset.y > self.max_scroll_y:
+                self._scroll_rows(self.max_scroll_y)
+        else:
+            self.virtual_size = size
+
     # Drawing ----------------------------------------------------------------------------------
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw some lines; what all of them stand on is worked out once."""
+        self._base = self.rich_style
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._base = None
+
+    @property
+    def base_style(self) -> Style:
+        """Return the style that lines stand on."""
+        return self.rich_style if self._base is None else self._base
 
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
         width = self.size.width
+        if not self.framed or width < 3:
+            return self.content_line(y, width)
+        # Borders drawn here cost nothing when the focus moves; as styles they cost a layout.
+        paint = self.paint("accent" if self.has_focus else "line")
+        base = self.base_style
+        content = self.content_line(y, width - 2)
+        left = Strip([Segment("│", base + paint)], 1)
+        right = Strip([Segment(*self._edge(y, base, paint))], 1)
+        return Strip.join([left, content, right])
+
+    def _edge(self, y: int, base: Style, paint: Style) -> tuple[str, Style]:
+        """Return the sign of the right border: a heavy line where the view stands."""
+        height, count = self.size.height, len(self.rows)
+        if count <= height or height < 2:
+            return "│", base + paint
+        thumb = max(1, height * height // count)
+        top = round(self.scroll_offset.y * (height - thumb) / max(count - height, 1))
+        if top <= y < top + thumb:
+            return "┃", base + self.paint("accent" if self.has_focus else "faint")
+        return "│", base + paint
+
+    def content_line(self, y: int, width: int) -> Strip:
+        """Draw one line between the borders."""
         index = y + self.scroll_offset.y
-        base = self.rich_style
+        base = self.base_style
         if not len(self.rows):
             return self._face_line(y, width, base)
         if index >= len(self.rows) or width <= 0:
-            return Strip.blank(width, base)
+            return Strip.blank(max(width, 0), base)
         row = self.rows[index]
         first, last = self.picked_range()
         gutter: Piece = (" ", Style())
@@ -326,7 +389,7 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
         first = selection.start.y if selection.start else 0
         last = selection.end.y if selection.end else min(len(self.rows), _SELECT_LIMIT) - 1
         lines = []
-        width, base = max(self.size.width, 2), Style()
+        width, base = max(self.size.width - 2 * self.framed, 2), Style()
         for index in range(max(first, 0), min(last, len(self.rows) - 1) + 1):
             text = " " + self.row_line(self.rows[index], width=width - 1, base=base).text
             start = selection.start.x if selection.start and index == first else 0
@@ -375,15 +438,23 @@ class VirtualList(Painted, ScrollView, Generic[R, K], can_focus=True):
         """Put the cursor where the mouse was pressed; twice opens the row."""
         if event.button != 1 or not len(self.rows):
             return
+        if self.framed and event.x == self.size.width - 1:
+            self._jump(event.y)
+            return
         index = event.y + self.scroll_offset.y
         if 0 <= index < len(self.rows) and self.can_stop_at(self.rows[index]):
             self.move_to(index)
             if event.chain == 2:
                 self.action_open()
 
+    def _jump(self, y: int) -> None:
+        """Scroll to where the right border was clicked."""
+        height, count = max(self.size.height - 1, 1), len(self.rows)
+        self._scroll_rows(round(y * max(count - self.size.height, 0) / height))
+
     def on_resize(self) -> None:
         """Keep the cursor in sight when the pane changes its size."""
-        self.virtual_size = Size(self.size.width, len(self.rows))
+        self.fit_rows()
         if len(self.rows):
             self._reveal(self.cursor)
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input, TextArea
 
 from muse.core.refs import HEADS
 from muse.ops.branch import create_branch
@@ -29,7 +30,10 @@ async def branches(stage: Stage) -> BranchList:
 
 async def asked(stage: Stage) -> None:
     """Wait for a question."""
-    await stage.until(lambda: isinstance(stage.app.screen, AskScreen), "the question")
+    await stage.until(
+        lambda: isinstance(stage.app.screen, AskScreen) and isinstance(stage.app.focused, Input),
+        "the question",
+    )
 
 
 class TestBranches:
@@ -164,7 +168,7 @@ class TestStates:
             await stage.press("space")
             await stage.until(stage.staged)
             await stage.press("c")
-            await stage.until(lambda: stage.app.screen is not stage.main)
+            await stage.until(lambda: isinstance(stage.app.focused, TextArea))
             await stage.type("First")
             await stage.press("ctrl+s")
             await stage.until(lambda: stage.subjects() == ["First"])

@@ -23,7 +23,12 @@ pytestmark = pytest.mark.tui
 
 async def in_box(stage: Stage) -> CommitScreen:
     """Wait for the commit box."""
-    await stage.until(lambda: isinstance(stage.app.screen, CommitScreen), "the commit box")
+    await stage.until(
+        lambda: (
+            isinstance(stage.app.screen, CommitScreen) and isinstance(stage.app.focused, TextArea)
+        ),
+        "the commit box",
+    )
     box = stage.app.screen
     assert isinstance(box, CommitScreen)
     return box

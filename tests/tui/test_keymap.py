@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from textual.widgets import Input
 
 from muse_tui import keymap
 from muse_tui.app import MuseApp
@@ -87,6 +88,7 @@ class TestFinding:
         """``?`` lists the keys; a word finds one and Enter runs it."""
         async with opened(song.root) as stage:
             await stage.press("question_mark")
+            await stage.until(lambda: isinstance(stage.app.focused, Input))
             await stage.type("reconcile")
             await stage.press("enter")
             await stage.until(lambda: any("Looked at everything" in t for t in stage.told()))
@@ -95,6 +97,7 @@ class TestFinding:
         """``:`` finds a command by a part of its name."""
         async with opened(song.root) as stage:
             await stage.press("colon")
+            await stage.until(lambda: isinstance(stage.app.focused, Input))
             await stage.type("theme")
             await stage.press("enter")
             await stage.until(lambda: any("Theme muse-light" in t for t in stage.told()))

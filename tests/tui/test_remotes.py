@@ -58,7 +58,11 @@ class TestPush:
         init(tmp_path / "there", bare=True)
         async with opened(song.root) as stage:
             await stage.press("P")
-            await stage.until(lambda: isinstance(stage.app.screen, AskScreen))
+            await stage.until(
+                lambda: (
+                    isinstance(stage.app.screen, AskScreen) and isinstance(stage.app.focused, Input)
+                )
+            )
             stage.app.screen.query_one(Input).value = str(tmp_path / "there")
             await stage.press("enter")
             await stage.until(lambda: any("Pushed main" in text for text in stage.told()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.widgets import TextArea
 
 from muse.core.stage import read_stage
 from muse_tui.screens.menu import MenuScreen
@@ -93,7 +94,7 @@ class TestUndo:
             await stage.press("Z")
             await stage.until(stage.staged)
             await stage.press("c")
-            await stage.until(lambda: stage.app.screen is not stage.main)
+            await stage.until(lambda: isinstance(stage.app.focused, TextArea))
             await stage.type("Idea")
             await stage.press("ctrl+s")
             await stage.until(lambda: stage.subjects()[0] == "Idea")

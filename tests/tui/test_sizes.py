@@ -148,7 +148,7 @@ class TestColours:
         async with opened(song.root) as stage:
             await stage.until(stage.diff_text)
             line = stage.line("TreeList")
-            assert line.startswith("▌M  verse.txt")
+            assert line.startswith("│▌M  verse.txt")
             assert isinstance(stage.app.focused, FileList)
             svg = stage.app.export_screenshot()
             assert "verse.txt" in svg
