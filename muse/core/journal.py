@@ -177,13 +177,14 @@ def apply_record(store: ObjectStore, record: Record) -> None:
     muse = muse_dir(store.root)
     for raw, frame in record.objects:
         store.write_loose(raw, frame)
+    # Logs go before others are written: that of `a` stands in the way of that of `a/b`.
+    for name in record.dropped:
+        with contextlib.suppress(IoFailedError):
+            io.remove_file(muse / name)
     for path, line in record.lines:
         # The move itself is durable: a log that cannot be written must not make it fail.
         with contextlib.suppress(IoFailedError):
             _append_line(muse / path, line)
-    for name in record.dropped:
-        with contextlib.suppress(IoFailedError):
-            io.remove_file(muse / name)
     for move in record.files:
         _write_file(muse, move.path, move.after)
 
@@ -219,6 +220,12 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
     """Return a mark for each missing piece, written when ``every`` is set, else the first."""
     muse = muse_dir(store.root)
     found: list[bool] = []
+    for path in _logs_to_drop(muse, journal):
+        found.append(True)
+        if not every:
+            return found
+        with contextlib.suppress(IoFailedError):
+            io.remove_file(muse / path)
     for record in journal.records:
         for raw, frame in record.objects:
             if store.is_whole(raw):
@@ -234,12 +241,6 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
             if not every:
                 return found
             _append_missing(muse / path, line)
-    for path in _logs_to_drop(muse, journal):
-        found.append(True)
-        if not every:
-            return found
-        with contextlib.suppress(IoFailedError):
-            io.remove_file(muse / path)
     stale = _stale_files(muse, journal)
     for path, after in stale:
         found.append(True)

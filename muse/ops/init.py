@@ -75,9 +75,12 @@ def init(folder: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> I
         facts = _read_facts(folder)
         created = facts is None
         if facts is None:
-            facts = _write_files(folder, bare=bare, branch=branch)
-            # One call for all the new names, and the folder's own name above it.
+            _write_files(folder, branch=branch)
+            # One call for all the new folders' names.
             sync_filesystem(muse)
+            # A repository without it is one that `init` has still to finish: it comes last, and
+            # becomes durable last.
+            facts = _write_facts(folder, bare=bare)
             sync_dir(folder)
     return InitResult(folder, created, facts.get("bare") is True, branch)
 
@@ -92,13 +95,17 @@ def _read_facts(folder: Path) -> dict[str, object] | None:
     return facts if isinstance(facts, dict) else None
 
 
-def _write_files(folder: Path, *, bare: bool, branch: str) -> dict[str, object]:
+def _write_files(folder: Path, *, branch: str) -> None:
+    # Those that exist are left as they are, so each must be whole when it appears.
     if not head_path(folder).exists():
-        write_bytes_atomic(head_path(folder), f"ref: {HEADS}{branch}\n".encode())
+        head = f"ref: {HEADS}{branch}\n".encode()
+        write_bytes_atomic(head_path(folder), head, durable=True)
     if not config_path(folder).exists():
-        write_bytes_atomic(
-            config_path(folder), b"# Settings of this repository: see 'muse config'.\n"
-        )
+        text = b"# Settings of this repository: see 'muse config'.\n"
+        write_bytes_atomic(config_path(folder), text, durable=True)
+
+
+def _write_facts(folder: Path, *, bare: bool) -> dict[str, object]:
     facts: dict[str, object] = {
         "format": FORMAT_VERSION,
         "id": os.urandom(16).hex(),
@@ -106,6 +113,6 @@ def _write_files(folder: Path, *, bare: bool, branch: str) -> dict[str, object]:
         "created_at": int(time.time()),
         "objects": "sha256",
     }
-    # Last: a repository without it is one that `init` has still to finish.
-    write_bytes_atomic(repo_json_path(folder), json.dumps(facts, indent=2).encode() + b"\n")
+    data = json.dumps(facts, indent=2).encode() + b"\n"
+    write_bytes_atomic(repo_json_path(folder), data, durable=True)
     return facts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -62,13 +62,19 @@ def observe(folder: Path, repos: Sequence[str]) -> str:
     seen: dict[str, object] = {}
     for name in repos:
         root = folder / name
-        if not (muse_dir(root) / "repo.json").is_file() or (muse_dir(root) / "clone.json").exists():
+        if not _is_finished(root):
             seen[name] = None
             continue
         refs = RefStore(root)
         stage = sorted((path.hex(), repr(entry)) for path, entry in read_stage(root).items())
         seen[name] = [refs.head_text(), list(refs.iter()), stage]
     return json.dumps(seen, sort_keys=True)
+
+
+def _is_finished(root: Path) -> bool:
+    """Tell a repository from what a cut `init` or `clone` leaves, which is given again."""
+    muse = muse_dir(root)
+    return (muse / "repo.json").is_file() and not (muse / "clone.json").exists()
 
 
 class Judge:
@@ -88,6 +94,15 @@ class Judge:
         ]
         self._before = _working_files(recording.before.listing())
         self._after = _working_files(recording.after.listing())
+        if len(self._stages) > 2:
+            # What a file held between two commands may be seen as well.
+            named = {op.name for op in recording.ops}
+            self._before = {
+                path: data
+                for path, data in self._before.items()
+                if path.split("/")[-1] not in named
+            }
+            self._after = self._before
 
     def look(self, folder: Path, *, reported: int, killed: bool) -> list[Violation]:
         """Judge one state, written out in a folder, which is changed.
@@ -122,7 +137,7 @@ class Judge:
         wanted = self._stages[reported + 1]
         try:
             for name in self._case.repos:
-                if (muse_dir(folder / name) / "repo.json").is_file():
+                if _is_finished(folder / name):
                     open_repo(folder / name, command="self-test")
             if json.loads(observe(folder, self._case.repos)) == wanted:
                 return []
@@ -152,7 +167,7 @@ class Judge:
         found = []
         for path in self._before.keys() | self._after.keys():
             allowed = {self._before.get(path), self._after.get(path)}
-            if len(allowed) > 1 and not (killed and len(self._stages) == 2):
+            if len(allowed) > 1 and not killed:
                 continue
             try:
                 data: bytes | None = (folder / path).read_bytes()
@@ -163,7 +178,7 @@ class Judge:
         return found
 
 
-def _working_files(listing: Sequence[tuple[str, str, int, bytes]]) -> Mapping[str, bytes]:
+def _working_files(listing: Sequence[tuple[str, str, int, bytes]]) -> dict[str, bytes]:
     return {
         path: data
         for path, kind, _, data in listing
