@@ -33,7 +33,7 @@ _PACKS: Final = "objects/pack"
 _ALWAYS_LISTED: Final = frozenset({"tmp", "cache"})
 _SHARD_NAMES: Final = tuple(f"{n:02x}" for n in range(256))
 
-_MANY: Final = 64
+_MANY: Final = 8
 _THREADS: Final = 8
 
 IN_USE: Final = "in use"
