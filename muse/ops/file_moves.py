@@ -52,7 +52,7 @@ def plan_moves(repo: Repository, items: Sequence[TrashItem], *, back: bool) -> l
     for item in items:
         wanted, expected = (item.was, item.now) if back else (item.now, item.was)
         found, key = _look(repo, item.path, leaving)
-        if found == wanted:
+        if wanted in (expected, found):
             continue
         if found == expected:
             moves.append(FileMove(item.path, wanted, key))

@@ -21,8 +21,10 @@ from muse.core.types import ObjectId, from_raw
 from muse.ops.add import add
 from muse.ops.branch import create_branch, delete_branches, rename_branch
 from muse.ops.commit import commit
+from muse.ops.mv import move
 from muse.ops.reset import reset
 from muse.ops.restore import discard, restore
+from muse.ops.rm import remove
 from muse.ops.switch import switch
 from muse.ops.tag import create_tag, delete_tags
 from muse.ops.undo import StepState, read_steps, redo, undo
@@ -57,6 +59,13 @@ actions: st.SearchStrategy[Action] = st.one_of(
     st.just(lambda repo: discard(repo, [b""], staged=True)),
     st.just(lambda repo: restore(repo, [b""], staged=True, worktree=False)),
     st.just(lambda repo: restore(repo, [b"d"], source="HEAD~1", staged=True)),
+    st.sampled_from([b"a", b"d"]).map(
+        lambda path: lambda repo: remove(repo, [path], recursive=True, force=True)
+    ),
+    st.just(lambda repo: remove(repo, [b"a"], cached=True)),
+    st.sampled_from([b"b", b"d/moved"]).map(
+        lambda path: lambda repo: move(repo, [b"a"], path, force=True)
+    ),
 )
 
 
