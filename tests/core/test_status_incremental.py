@@ -28,7 +28,7 @@ def apply(repo: Repository, root: Path, edit: Edit) -> set[bytes]:
 class TestIncremental:
     """An engine that is told of changes, against a new one that looks at everything."""
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories)
     @example(history=[Edit("write", b"a", b"one\n"), Edit("add", b""), Edit("commit", b"")])
     @example(
@@ -56,7 +56,7 @@ class TestIncremental:
                 assert named == {p for p in before | after if before.get(p) != after.get(p)}
                 assert engine.changes_since(version) == named
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories)
     def test_many_changes_at_once(self, history: list[Edit]) -> None:
         """Told of everything in one go, in no order, the engine ends in the same state."""
@@ -71,7 +71,7 @@ class TestIncremental:
             engine.refresh_paths(touched)
             assert engine.status() == fresh_status(repo)
 
-    @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories)
     def test_with_a_cache_from_any_moment(self, history: list[Edit]) -> None:
         """A cache that was saved after any edit makes no later answer differ."""

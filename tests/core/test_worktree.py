@@ -1,0 +1,388 @@
+"""Looking at files and folders: nothing is missed, nothing is guessed, errors name the path."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from muse.core.errors import FileChangingError, IoFailedError
+from muse.core.file_content import BIG_FILE, is_settled, read_content, stat_key
+from muse.core.repo import Repository
+from muse.core.row_scan import RowScan
+from muse.core.scan import compare_keys, find_changed_rows, list_folder
+from muse.core.stat_columns import StatColumns
+from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RawId, blob_id, to_raw
+from muse.core.worktree import UNREAD
+from muse.ops.add import add
+from muse.ops.commit import commit
+from muse.ops.status import open_engine
+from tests.core.edits import ADA, fresh_status, make_repo
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[Path]:
+    """Give a folder to work in, as a user whom permissions concern."""
+    with TemporaryDirectory() as name:
+        os.chmod(name, 0o777)
+        if os.geteuid():
+            yield Path(name)
+            return
+        os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+def settle(repo: Repository, path: bytes) -> None:
+    """Wait until a file is old enough to be remembered, and save what is known."""
+    engine = open_engine(repo)
+    deadline = time.monotonic() + 10
+    while True:
+        engine.refresh_all()
+        row = engine.worktree.cache.files.find(path)
+        if row >= 0 and engine.worktree.cache.files.content_at(row):
+            assert engine.save(only_if_useful=False)
+            return
+        assert time.monotonic() < deadline
+
+
+class TestReading:
+    """`read_content` reads what was there at one moment."""
+
+    def test_file_link_and_executable(self, tmp_path: Path) -> None:
+        """Mode and id are those that git would store."""
+        (tmp_path / "f").write_bytes(b"hello")
+        (tmp_path / "x").write_bytes(b"")
+        (tmp_path / "x").chmod(0o755)
+        (tmp_path / "l").symlink_to(b"\xff/gone".decode("utf-8", "surrogateescape"))
+        found = [read_content(os.fsencode(tmp_path / name)) for name in "fxl"]
+        expected = [(MODE_FILE, b"hello"), (MODE_EXEC, b""), (MODE_LINK, b"\xff/gone")]
+        for content, (mode, data) in zip(found, expected, strict=True):
+            assert content is not None
+            assert (content.mode, content.data) == (mode, data)
+            assert content.raw == to_raw(blob_id(data))
+
+    def test_what_cannot_be_tracked_is_nothing(self, tmp_path: Path) -> None:
+        """Folders, fifos, sockets and missing files give None, and a fifo does not block."""
+        os.mkfifo(tmp_path / "fifo")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(tmp_path / "socket"))
+            for name in ("fifo", "socket", "gone", "fifo/below"):
+                assert read_content(os.fsencode(tmp_path / name)) is None
+        assert read_content(os.fsencode(tmp_path)) is None
+
+    def test_a_big_file_passes_in_pieces(self, tmp_path: Path) -> None:
+        """A file over the limit goes to the sink in chunks and is not held."""
+        data = os.urandom(1000) * (3 * BIG_FILE // 1000)
+        (tmp_path / "big").write_bytes(data)
+        sizes: list[int] = []
+
+        def sink(size: int, chunks: Iterator[bytes]) -> RawId:
+            digest = hashlib.sha256(b"blob %d\0" % size)
+            for chunk in chunks:
+                sizes.append(len(chunk))
+                digest.update(chunk)
+            return RawId(digest.digest())
+
+        content = read_content(os.fsencode(tmp_path / "big"), sink=sink)
+        assert content is not None
+        assert content.data is None
+        assert content.raw == to_raw(blob_id(data))
+        assert len(sizes) > 1
+
+    def test_a_file_that_changes_meanwhile_is_read_again(self, tmp_path: Path) -> None:
+        """One that grows while it is read is read once more, and then whole."""
+        path = tmp_path / "grows"
+        path.write_bytes(b"x" * (BIG_FILE + 1))
+        tries: list[int] = []
+
+        def sink(size: int, chunks: Iterator[bytes]) -> RawId:
+            tries.append(size)
+            if len(tries) == 1:
+                with path.open("ab") as file:
+                    file.write(b"more")
+            digest = hashlib.sha256(b"blob %d\0" % size)
+            for chunk in chunks:
+                digest.update(chunk)
+            return RawId(digest.digest())
+
+        content = read_content(os.fsencode(path), sink=sink)
+        assert content is not None
+        assert content.raw == to_raw(blob_id(path.read_bytes()))
+        assert len(tries) == 2
+
+    def test_a_file_that_never_rests_is_an_error(self, tmp_path: Path) -> None:
+        """One that changes under every try is refused, never stored half."""
+        path = tmp_path / "log"
+        path.write_bytes(b"x" * (BIG_FILE + 1))
+
+        def sink(size: int, chunks: Iterator[bytes]) -> RawId:
+            with path.open("ab") as file:
+                file.write(b"more")
+            for _ in chunks:
+                pass
+            return RawId(bytes(32))
+
+        with pytest.raises(FileChangingError, match="log"):
+            read_content(os.fsencode(path), sink=sink)
+
+    def test_an_unreadable_file_is_an_error_that_names_it(self) -> None:
+        """What may not be read is no missing file."""
+        with as_nobody() as folder:
+            (folder / "secret").write_text("x")
+            (folder / "secret").chmod(0)
+            with pytest.raises(IoFailedError, match="secret"):
+                read_content(os.fsencode(folder / "secret"))
+
+
+class TestSettled:
+    """A stat key is trusted only when every later change must show in it."""
+
+    @pytest.mark.parametrize(
+        ("age_ns", "settled"),
+        [(0, False), (5_000_000, False), (50_000_000, True), (-(9**18), False)],
+    )
+    def test_by_age(self, age_ns: int, settled: bool) -> None:
+        """Younger than a clock tick, or from the future: not trusted."""
+        now = 1_700_000_000_123_456_789
+        for mtime, ctime in ((now - age_ns, now - 10**12 - 7), (now - 10**12 - 7, now - age_ns)):
+            assert is_settled((0o100644, 1, 1, mtime, ctime), now) == settled
+
+    def test_whole_seconds_may_hide_two(self) -> None:
+        """A time without a fraction may come from a file system that keeps no fractions."""
+        now = 1_700_000_001_500_000_000
+        assert not is_settled((0o100644, 1, 1, 1_700_000_000_000_000_000, 5), now)
+        assert is_settled((0o100644, 1, 1, 1_699_999_998_000_000_000, 5), now)
+
+    def test_a_change_right_after_a_look_is_always_seen(self, tmp_path: Path) -> None:
+        """Same size, same mtime, same inode, the same clock tick perhaps: still a change."""
+        repo = make_repo(tmp_path)
+        path = tmp_path / "f"
+        path.write_bytes(b"0000")
+        commit(repo, message="m", committer=ADA)
+        for number in range(60):
+            before = path.stat()
+            with path.open("r+b") as file:
+                file.write(b"%04d" % (number % 2))
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+            engine = open_engine(repo)
+            assert engine.refresh_all().unstaged("M") == ((b"f",) if number % 2 else ())
+            engine.save(only_if_useful=False)
+
+
+class TestListing:
+    """`list_folder` sees all that can be tracked, or says why not."""
+
+    def test_kinds(self, tmp_path: Path) -> None:
+        """Links to folders are links; fifos and our own folders are left out."""
+        (tmp_path / "file").write_text("x")
+        (tmp_path / "dir").mkdir()
+        (tmp_path / ".muse").mkdir()
+        (tmp_path / ".git").mkdir()
+        (tmp_path / "link").symlink_to("dir")
+        os.mkfifo(tmp_path / "fifo")
+        listing = list_folder(os.fsencode(tmp_path), b"")
+        assert listing is not None
+        assert sorted(listing.files) == [b"file", b"link"]
+        assert listing.folders == [b"dir"]
+        assert list_folder(os.fsencode(tmp_path), b"link") is None
+        assert list_folder(os.fsencode(tmp_path), b"gone") is None
+
+    def test_an_unreadable_folder_is_an_error_that_names_it(self) -> None:
+        """A folder that cannot be listed is never taken for an empty one (G10)."""
+        with as_nobody() as folder:
+            repo = make_repo(folder)
+            (folder / "locked").mkdir()
+            (folder / "locked" / "f").write_text("x")
+            add(repo, [b""])
+            (folder / "locked").chmod(0o300)
+            with pytest.raises(IoFailedError, match="locked"):
+                open_engine(repo).refresh_all()
+            with pytest.raises(IoFailedError, match="locked"):
+                commit(repo, message="m", committer=ADA, tracked=True)
+            (folder / "locked").chmod(0o700)
+            assert open_engine(repo).refresh_all().staged("A") == (b"locked/f",)
+
+    def test_an_engine_recovers_after_an_error(self) -> None:
+        """After a refresh that failed, the next one starts from the ground and is right."""
+        with as_nobody() as folder:
+            repo = make_repo(folder)
+            for name in ("a", "b", "c"):
+                (folder / name).mkdir()
+                (folder / name / "f").write_text("x")
+            engine = open_engine(repo)
+            engine.refresh_all()
+            (folder / "b").chmod(0)
+            (folder / "c" / "g").write_text("x")
+            with pytest.raises(IoFailedError):
+                engine.refresh_paths([b"b", b"c/g"])
+            (folder / "b").chmod(0o700)
+            engine.refresh_paths([b"b"])
+            assert engine.status() == fresh_status(repo)
+
+
+class TestBulkComparison:
+    """The loop inside C tells the same as one look after the other."""
+
+    def test_missing_paths_do_not_shift_the_others(self, tmp_path: Path) -> None:
+        """Between missing files, at both ends, each position is its own."""
+        names = [b"%03d" % n for n in range(50)]
+        for name in names:
+            (tmp_path / name.decode()).write_bytes(name)
+        full = [os.fsencode(tmp_path) + b"/" + name for name in names]
+        keys = [stat_key(os.lstat(path)) for path in full]
+        gone, other = [0, 1, 7, 8, 30, 49], [2, 9, 31, 48]
+        for n in gone:
+            os.unlink(full[n])
+        for n in other:
+            Path(os.fsdecode(full[n])).write_bytes(b"something else")
+        assert compare_keys(full, keys, len(full)) == (other, gone)
+
+    def test_two_processes_find_what_one_finds(self, tmp_path: Path) -> None:
+        """A forked child's share comes back complete and in place."""
+        files, root = self.make_rows(tmp_path)
+        rows = range(len(files))
+        with RowScan(root, files, rows, processes=2) as scan:
+            found = scan.finish()
+        assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
+
+    def test_a_child_that_dies_costs_nothing_but_time(self, tmp_path: Path) -> None:
+        """When the child is killed the parent looks at its share as well."""
+        files, root = self.make_rows(tmp_path)
+        rows = range(len(files))
+        with RowScan(root, files, rows, processes=2) as scan:
+            if scan._pid:
+                os.kill(scan._pid, signal.SIGKILL)
+            found = scan.finish()
+        assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
+
+    def test_no_child_is_left_after_an_error(self, tmp_path: Path) -> None:
+        """Leaving the block early reaps the child."""
+        files, root = self.make_rows(tmp_path)
+        scan = RowScan(root, files, range(len(files)), processes=2)
+        with pytest.raises(KeyError), scan:
+            raise KeyError
+        assert scan._pid == 0
+
+    @staticmethod
+    def make_rows(tmp_path: Path) -> tuple[StatColumns, bytes]:
+        """Return many rows of few files: most are missing, some are changed, some as known."""
+        files = StatColumns()
+        files.insert(b"%06d" % n for n in range(20_000))
+        for n in range(0, 20_000, 400):
+            path = tmp_path / f"{n:06d}"
+            path.write_bytes(b"x")
+            if n % 800:
+                files.remember(b"%06d" % n, stat_key(os.lstat(path)), RawId(bytes(32)))
+        return files, os.fsencode(tmp_path)
+
+
+class TestShapes:
+    """Files, folders and links in each other's place."""
+
+    @pytest.fixture
+    def repo(self, tmp_path: Path) -> Repository:
+        """A repository with `d/f` and `g` committed, and everything remembered."""
+        repo = make_repo(tmp_path)
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "f").write_text("f")
+        (tmp_path / "g").write_text("g")
+        commit(repo, message="m", committer=ADA)
+        settle(repo, b"d/f")
+        return repo
+
+    def test_a_folder_moved_away_behind_a_link(self, repo: Repository) -> None:
+        """The same inodes, seen through a link, are not the tracked files."""
+        engine = open_engine(repo)
+        engine.refresh_all()
+        engine.save(only_if_useful=False)
+        os.rename(repo.root / "d", repo.root / "e")
+        (repo.root / "d").symlink_to("e")
+        status = fresh_status(repo)
+        assert status.unstaged("D") == (b"d/f",)
+        assert status.untracked == (b"d", b"e/f")
+        engine.refresh_all()
+        assert engine.status() == status
+
+    def test_a_file_becomes_a_folder_and_back(self, repo: Repository) -> None:
+        """The file counts as deleted while a folder has its name."""
+        os.unlink(repo.root / "g")
+        (repo.root / "g").mkdir()
+        (repo.root / "g" / "h").write_text("h")
+        status = fresh_status(repo)
+        assert (status.unstaged("D"), status.untracked) == ((b"g",), (b"g/h",))
+        os.unlink(repo.root / "g" / "h")
+        os.rmdir(repo.root / "g")
+        (repo.root / "g").write_text("g")
+        assert fresh_status(repo).is_clean
+
+    def test_a_fifo_in_a_files_place_is_a_deletion(self, repo: Repository) -> None:
+        """What cannot be tracked counts as nothing."""
+        os.unlink(repo.root / "g")
+        os.mkfifo(repo.root / "g")
+        assert fresh_status(repo).unstaged("D") == (b"g",)
+
+    def test_a_link_in_a_files_place_is_a_change_of_type(self, repo: Repository) -> None:
+        """File and link are told apart even with equal content."""
+        os.unlink(repo.root / "g")
+        (repo.root / "g").symlink_to("g")
+        assert fresh_status(repo).unstaged("T") == (b"g",)
+
+    def test_deep_folders_need_no_recursion(self, tmp_path: Path) -> None:
+        """A path of four hundred folders is listed, staged and seen."""
+        repo = make_repo(tmp_path)
+        path = b"/".join([b"d"] * 400) + b"/f"
+        os.makedirs(os.fsencode(tmp_path) + b"/" + path[:-2])
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + path)).write_text("x")
+        assert fresh_status(repo).untracked == (path,)
+        add(repo, [b""])
+        assert fresh_status(repo).staged("A") == (path,)
+
+    def test_names_of_every_kind(self, tmp_path: Path) -> None:
+        """Odd bytes, newlines, 255 bytes, leading dashes and spaces are names like others."""
+        repo = make_repo(tmp_path)
+        names = [
+            b"\xff\xfe",
+            b"a\nb",
+            b"n" * 255,
+            b"--force",
+            b" ",
+            b"tab\t",
+            b"\x01\x1b[2J",
+            b"\\",
+        ]
+        for name in names:
+            Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(name)
+        assert fresh_status(repo).untracked == tuple(sorted(names))
+        add(repo, [b""])
+        assert fresh_status(repo).staged("A") == tuple(sorted(names))
+
+    def test_a_big_changed_file_is_not_read_to_say_so(self, repo: Repository) -> None:
+        """Its size tells; it is read when the stage has to be compared with it."""
+        path = repo.root / "big"
+        path.write_bytes(b"x" * (BIG_FILE + 1))
+        add(repo, [b"big"])
+        commit(repo, message="big", committer=ADA)
+        settle(repo, b"big")
+        engine = open_engine(repo)
+        engine.refresh_all()
+        path.write_bytes(b"y" * (BIG_FILE + 2))
+        engine.refresh_paths([b"big"])
+        assert engine.status().unstaged("M") == (b"big",)
+        found = engine.worktree.find_file(b"big")
+        assert found is not None
+        assert found[1] == UNREAD
+        add(repo, [b"big"])
+        engine.refresh_paths([b".muse/code/stage.msgpack"])
+        assert engine.status() == fresh_status(repo)
+        assert engine.status().unstaged("M") == ()
