@@ -22,7 +22,12 @@ _TEMP = re.compile(r"\.(obj-tmp-|restore-tmp-|muse-tmp-|stat_cache_.*\.tmp$)")
 def run(root: Path, *arguments: str) -> tuple[int, str]:
     """Run a command in this process; return its exit code and what it printed."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    # `-C` moves this process, and a later test cannot start in a folder that is gone.
+    with (
+        contextlib.chdir(root),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             code = main(["-C", str(root), *arguments])
         except SystemExit as error:
