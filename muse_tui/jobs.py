@@ -1,15 +1,12 @@
 """Jobs: commits, pushes and the like, each a process of its own that outlives the window.
 
-A job lives in ``.muse/jobs/<id>/``: ``spec.json`` (what it is), ``lock`` (held by flock while its
-process lives), ``progress.json``, ``log`` and ``result.json``. Only the job's process writes there;
-this module starts it, in a session of its own, and reads. A job without a result whose lock is
-free has died. One job runs at a time: the next is refused until it has ended.
+A job's process stands in a session of its own and writes its folder (see `job_files`); here it is
+started, followed and cancelled. One job runs at a time: the next is refused until it has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import signal
@@ -18,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
+from muse_tui.job_files import as_int, is_alive, jobs_dir, read_job, read_jobs, read_json
 from muse_tui.model import JobView
 
 _POLL_S = 0.05
@@ -26,80 +24,6 @@ _BORN_WITHIN_S = 20.0
 
 class JobRefusedError(Exception):
     """A job could not be started; the text says why."""
-
-
-def jobs_dir(root: Path) -> Path:
-    """Return the folder of all jobs."""
-    return root / ".muse" / "jobs"
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def is_alive(folder: Path) -> bool:
-    """Tell whether a job's process lives: it holds the lock."""
-    try:
-        fd = os.open(folder / "lock", os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
-def _int(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def read_job(folder: Path) -> JobView | None:
-    """Return the state of a job from its folder; None while it has no spec yet."""
-    alive = is_alive(folder)
-    spec = _read_json(folder / "spec.json")
-    if not spec:
-        return None
-    progress = _read_json(folder / "progress.json")
-    result = _read_json(folder / "result.json")
-    state = str(result.get("state", "running" if alive else "died"))
-    data = result.get("data")
-    started = spec.get("started_s")
-    ended = result.get("ended_s")
-    message = str(result.get("message", ""))
-    if state == "died":
-        message = f"The {spec.get('kind', 'job')} died before it ended."
-    return JobView(
-        id=folder.name,
-        kind=str(spec.get("kind", "job")),
-        label=str(spec.get("label", "")),
-        state=state,
-        done=_int(progress.get("done")) or 0,
-        total=_int(progress.get("total")),
-        unit=str(progress.get("unit", "objects")),
-        bytes_done=_int(progress.get("bytes")),
-        started_s=float(started) if isinstance(started, int | float) else 0.0,
-        ended_s=float(ended) if isinstance(ended, int | float) else 0.0,
-        message=message,
-        hint=str(result.get("hint", "")),
-        data=tuple((str(k), str(v)) for k, v in data.items()) if isinstance(data, dict) else (),
-    )
-
-
-def read_jobs(root: Path) -> list[JobView]:
-    """Return all jobs, newest first."""
-    try:
-        names = sorted(n for n in os.listdir(jobs_dir(root)) if not n.startswith("."))
-    except OSError:
-        return []
-    jobs = (read_job(jobs_dir(root) / name) for name in reversed(names))
-    return [job for job in jobs if job is not None]
 
 
 class JobDesk:
@@ -190,7 +114,7 @@ class JobDesk:
         if job is None:
             return False
         folder = jobs_dir(self.root) / job.id
-        pid = _int(_read_json(folder / "spec.json").get("pid"))
+        pid = as_int(read_json(folder / "spec.json").get("pid"))
         # The lock proves that this process is the job's and not a later one of the same number.
         if pid is None or not is_alive(folder):
             return False

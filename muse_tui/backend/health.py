@@ -13,7 +13,7 @@ from muse.ops.health import HealthReport, read_health
 from muse_tui import drafts
 from muse_tui.backend.place import Place
 from muse_tui.backend.sessions import LastEnd
-from muse_tui.jobs import read_jobs
+from muse_tui.job_files import read_jobs
 from muse_tui.model import Fact, HealthView, JobView, WatchView
 from muse_tui.words import ago, count, plural, size
 

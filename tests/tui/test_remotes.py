@@ -14,7 +14,8 @@ from muse.core.repo import open_repo
 from muse.ops.init import init
 from muse.ops.remote import add_remote
 from muse_tui import jobs
-from muse_tui.jobs import JobDesk, JobRefusedError, read_job
+from muse_tui.job_files import read_job, read_jobs
+from muse_tui.jobs import JobDesk, JobRefusedError
 from muse_tui.model import JobView
 from muse_tui.screens.menu import AskScreen, MenuScreen
 from muse_tui.widgets.status_line import StatusLine, rate_text
@@ -192,7 +193,7 @@ class TestJobs:
             if isinstance(stage.app.screen, MenuScreen):
                 await stage.press("y")
             await stage.until(lambda: desk.running is None)
-            ended = jobs.read_jobs(song.root)[0]
+            ended = read_jobs(song.root)[0]
             assert ended.state in {"cancelled", "done"}
 
 
