@@ -74,6 +74,16 @@ class TestLog:
         ]
         assert lines[4:] == ["    on topic", "", "    with a body"]
 
+    def test_changes(self, cli: Cli, song: Path) -> None:
+        """With -p and its like each commit shows what it changed, in text and in JSON."""
+        out = cli("log", "-p", "-n", "1", cwd=song).out
+        assert "-1\n+2\n" in out
+        assert "1 file changed" in cli("log", "--stat", "--graph", "-n", "1", cwd=song).out
+        assert cli("log", "--oneline", "--name-status", "-n", "1", cwd=song).out.endswith("M\ta\n")
+        found = cli("log", "--json", "--name-only", "-n", "1", cwd=song).json["commits"][0]
+        assert [file["path"] for file in found["changes"]["files"]] == ["a"]
+        assert cli("log", "-p", "--stat", cwd=song).code == 2
+
     def test_control_characters_are_visible(self, cli: Cli, song: Path) -> None:
         """A message cannot clear the terminal (G17)."""
         (song / "a").write_text("3\n")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muse.cli.context import Context, Result
 from muse.cli.render import commit_data, date_text, paint, person
 from muse.core.errors import MuseError, UsageError, short
 from muse.core.paths import show_text
-from muse.core.types import from_raw
+from muse.core.types import from_raw, to_raw
 
 if TYPE_CHECKING:  # start-up time
     from muse.core.limits import Limits
     from muse.core.repo import Repository
+    from muse.ops.diff import DiffResult
     from muse.ops.log import LogEntry, Name
 
 SUMMARY = "show the history, newest first"
@@ -25,7 +26,8 @@ EXAMPLES = (
     ("muse log main..topic", "what topic has and main has not"),
     ("muse log --author Ada --since '2 weeks ago'", "one person's, lately"),
     ("muse log --grep 'fix(es|ed)?'", "by message"),
-    ("muse log -- src/player.py", "what changed one file"),
+    ("muse log -p -- src/player.py", "what changed one file, with the changes"),
+    ("muse log --stat -n 3", "how much the last three commits changed"),
 )
 
 
@@ -44,6 +46,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--ignore-case", action="store_true", help="for both patterns")
     parser.add_argument("--topo-order", action="store_true", help="no parent before its children")
     parser.add_argument("--first-parent", action="store_true", help="do not follow merged lines")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
+        "-p", "--patch", dest="form", action="store_const", const="patch", help="with the changes"
+    )
+    for name, what in (
+        ("stat", "with how much changed in each file"),
+        ("shortstat", "with the sums of that"),
+        ("name-only", "with the names of the changed files"),
+        ("name-status", "with a letter for each of them, too"),
+    ):
+        shown.add_argument(f"--{name}", dest="form", action="store_const", const=name, help=what)
     merges = parser.add_mutually_exclusive_group()
     merges.add_argument("--merges", action="store_true", help="merges only")
     merges.add_argument("--no-merges", action="store_true", help="no merges")
@@ -64,12 +77,14 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         graph=args.graph and not ctx.json,
         order=Order.TOPO if args.topo_order else None,
     )
+    changes = _Changes(ctx, repo, args.form, paths) if args.form else None
     if ctx.json:
-        return Result({"commits": [entry_data(entry) for entry in entries]})
+        return Result({"commits": [_entry_data(entry, changes) for entry in entries]})
     head = repo.head()
     if not revs and not args.all and head.commit is None:
         return Result({"commits": []}, f"No commits yet on {head.branch}.")
-    return Result({}, _lines(entries, oneline=args.oneline, graph=args.graph, color=ctx.color))
+    look = _Look(args.oneline, args.graph, ctx.color)
+    return Result({}, _lines(entries, look, changes))
 
 
 def _split(
@@ -114,26 +129,69 @@ def _limits(args: argparse.Namespace, paths: tuple[bytes, ...]) -> Limits:
     )
 
 
-def entry_data(entry: LogEntry) -> dict[str, object]:
-    """Return the JSON form of one commit of a log."""
+class _Look(NamedTuple):
+    """How the list is drawn."""
+
+    oneline: bool
+    graph: bool
+    color: bool
+
+
+class _Changes:
+    """What each commit changed, in the form that was asked for."""
+
+    def __init__(self, ctx: Context, repo: Repository, form: str, paths: tuple[bytes, ...]) -> None:
+        from muse.cli.diff_output import Form
+
+        self._repo = repo
+        self._paths = paths
+        self._form = Form(ctx, argparse.Namespace(form=form))
+
+    def _diff(self, entry: LogEntry) -> DiffResult | None:
+        from muse.ops.show import ShownCommit, show_object
+
+        # As in git: what a merge changed is what its branches changed.
+        if len(entry.commit.parents) > 1:
+            return None
+        shown = show_object(self._repo, to_raw(entry.oid), paths=self._paths)
+        return shown.diff if isinstance(shown, ShownCommit) else None
+
+    def lines(self, entry: LogEntry) -> Iterator[str]:
+        """Yield what people see of a commit's changes."""
+        diff = self._diff(entry)
+        if diff is not None:
+            yield from self._form.text(self._form.rows(diff))
+
+    def data(self, entry: LogEntry) -> dict[str, object] | None:
+        """Return the JSON form of a commit's changes; None for a merge."""
+        from muse.cli.diff_output import diff_data
+
+        diff = self._diff(entry)
+        return None if diff is None else diff_data(diff, self._form.name)
+
+
+def _entry_data(entry: LogEntry, changes: _Changes | None) -> dict[str, object]:
     names = [{"name": name.text, "kind": name.kind} for name in entry.names]
-    return {**commit_data(entry.oid, entry.commit), "refs": names}
+    data: dict[str, object] = {**commit_data(entry.oid, entry.commit), "refs": names}
+    if changes is not None:
+        data["changes"] = changes.data(entry)
+    return data
 
 
-def _lines(
-    entries: Iterable[LogEntry], *, oneline: bool, graph: bool, color: bool
-) -> Iterator[str]:
+def _lines(entries: Iterable[LogEntry], look: _Look, changes: _Changes | None) -> Iterator[str]:
     for number, entry in enumerate(entries):
-        text = _one_line(entry, color=color) if oneline else _block(entry, color=color)
-        if number and not oneline and not graph:
+        text = _one_line(entry, color=look.color) if look.oneline else _block(entry, look.color)
+        if number and not look.oneline and not look.graph:
             yield ""
-        if not graph:
-            yield from text
-            continue
-        head, rest = _graph(entry, color=color)
+        head, rest = _graph(entry, color=look.color) if look.graph else ("", "")
         yield head + text[0]
         yield from (f"{rest}{line}".rstrip() for line in text[1:])
-        if not oneline:
+        if changes is not None:
+            for place, line in enumerate(changes.lines(entry)):
+                if not place and not look.oneline:
+                    yield rest.rstrip()
+                yield rest + line
+        if look.graph and not look.oneline:
             yield rest.rstrip()
 
 
@@ -163,7 +221,7 @@ def _one_line(entry: LogEntry, *, color: bool) -> list[str]:
     return [f"{paint(short(entry.oid), 'id', on=color)} {names}{' ' if names else ''}{subject}"]
 
 
-def _block(entry: LogEntry, *, color: bool) -> list[str]:
+def _block(entry: LogEntry, color: bool) -> list[str]:
     commit = entry.commit
     names = _names(entry.names, color=color)
     lines = [paint(f"commit {entry.oid}", "id", on=color) + (f" {names}" if names else "")]
