@@ -209,8 +209,11 @@ def to_repo_path(root: Path, argument: str, *, cwd: Path) -> bytes:
     Symlinks in the last component are not followed: a link is tracked as a link.
 
     Raises:
-        UnsafePathError: The path lies outside ``root`` or inside ``.muse``.
+        UnsafePathError: The path is empty, lies outside ``root``, or inside ``.muse``.
     """
+    if not argument:
+        # A shell variable that was not set: `muse rm -r "$x"` must not mean everything.
+        raise UnsafePathError("An empty name is no path.", hint="'.' means the whole folder.")
     absolute = os.path.normpath(os.path.join(os.path.realpath(cwd), argument))
     base = os.path.realpath(root)
     parent, name = os.path.split(absolute)

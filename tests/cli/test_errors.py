@@ -68,6 +68,16 @@ class TestNames:
         assert (song / "a").read_bytes() == b"2\n"
 
     @pytest.mark.parametrize(
+        "words", [["add"], ["rm", "-rf"], ["reset"], ["restore"], ["diff", "--"]], ids=" ".join
+    )
+    def test_empty_path(self, words: list[str], cli: Cli, song: Path) -> None:
+        """An empty path, as of a variable that is not set, is exit 2 and never the whole tree."""
+        outcome = cli(*words, "", cwd=song)
+        assert outcome.code == 2, outcome
+        assert (song / "a").read_bytes() == b"2\n"
+        assert cli("status", "--json", cwd=song).json["unstaged"]["modified"] == ["a"]
+
+    @pytest.mark.parametrize(
         "words", [["add"], ["rm"], ["restore"], ["mv", "--", "nosuch"]], ids=" ".join
     )
     def test_unknown_path(self, words: list[str], cli: Cli, song: Path) -> None:
