@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from muse.core import temps
+from muse.core.durability import are_syncs_waived
 from muse.core.errors import IoFailedError
 
 _O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
@@ -49,6 +50,8 @@ def io_errors(doing: str, path: Path | str) -> Iterator[None]:
 
 def sync_fd(fd: int) -> None:
     """Make a file's bytes durable; an error is final and must abort the caller."""
+    if are_syncs_waived():
+        return
     if _FULLFSYNC is not None:
         # macOS: fsync leaves the bytes in the drive's own cache.
         fcntl.fcntl(fd, _FULLFSYNC)
@@ -58,6 +61,8 @@ def sync_fd(fd: int) -> None:
 
 def sync_dir(path: Path) -> None:
     """Make the names in a folder durable: against a power cut that forgets a rename."""
+    if are_syncs_waived():
+        return
     with io_errors("make durable", path):
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -71,6 +76,8 @@ def sync_filesystem(path: Path) -> None:
 
     It flushes other programs' data too, so only work in bulk uses it.
     """
+    if are_syncs_waived():
+        return
     with io_errors("make durable", path):
         if sys.platform != "linux":
             os.sync()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from muse.core.errors import CorruptFileError, IoFailedError, UnsafeNameError
+from muse.core.errors import AlreadyExistsError, CorruptFileError, IoFailedError, UnsafeNameError
 from muse.core.io import io_errors, overlaid_names, read_bytes
 from muse.core.paths import head_path, muse_dir, show_text
 from muse.core.types import ObjectId, is_object_id
@@ -83,6 +84,27 @@ def iter_folders(name: str) -> Iterator[str]:
     while at > 0:
         yield name[:at]
         at = name.rfind("/", 0, at)
+
+
+def check_no_clash(names: Collection[str], made: AbstractSet[str]) -> None:
+    """Refuse new refs of which one's name would be a folder of another's.
+
+    Args:
+        names: All names that there will be.
+        made: Those among them that are new.
+
+    Raises:
+        AlreadyExistsError: Names both.
+    """
+    # Each name against its own folders: thousands of tags may arrive at once.
+    for name in names:
+        for folder in iter_folders(name):
+            if folder in names and not made.isdisjoint((name, folder)):
+                ours, other = (name, folder) if name in made else (folder, name)
+                raise AlreadyExistsError(
+                    f"'{short_name(ours)}' cannot stand beside '{short_name(other)}'.",
+                    hint="One name is a folder of the other: choose another name.",
+                )
 
 
 class RefStore:

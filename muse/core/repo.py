@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from muse.core import journal, ledger, sweep, temps
+from muse.core import durability, journal, ledger, sweep, temps
 from muse.core.commits import Commit, Signature, decode_commit
 from muse.core.config import Config
 from muse.core.errors import (
@@ -99,6 +99,19 @@ class Repository:
         """Whether there is no working tree."""
         return self.facts.get("bare") is True
 
+    @property
+    def durability(self) -> str:
+        """How durable transactions are: ``full``, ``batch`` or ``none``.
+
+        Raises:
+            UsageError: The setting is none of these.
+        """
+        try:
+            return durability.check_level(self.config.get(durability.KEY))
+        except CorruptFileError:
+            # Settings that nobody can read ask for nothing less.
+            return durability.FULL
+
     def transaction(
         self,
         operation: str,
@@ -106,6 +119,7 @@ class Repository:
         summary: str = "",
         who: Signature | None = None,
         wait_s: float = WAIT_S,
+        level: str | None = None,
     ) -> Transaction:
         """Start a unit of work; a context manager that holds the write lock.
 
@@ -114,8 +128,10 @@ class Repository:
             summary: One line for people.
             who: Who does it; the repository's identity when None.
             wait_s: How long to wait for another writer.
+            level: How durable; as configured when None.
 
         Raises:
+            UsageError: The configured durability is no level.
             StorageError: The repository is open for reading only, or its format is newer.
             CorruptFileError: ``repo.json`` does not parse.
         """
@@ -137,6 +153,7 @@ class Repository:
             summary=summary,
             who=who or Signature("unknown", "unknown", int(time.time())),
             wait_s=wait_s,
+            level=level or self.durability,
         )
 
     def commit(self, oid: ObjectId | RawId) -> Commit:

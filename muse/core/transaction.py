@@ -28,15 +28,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from muse.core import journal, temps
+from muse.core import durability, journal, temps
 from muse.core.commits import Signature
-from muse.core.errors import AlreadyExistsError, RefChangedError, StorageError, UsageError
+from muse.core.errors import RefChangedError, StorageError, UsageError
 from muse.core.io import (
     NewFile,
     make_dirs,
     read_bytes,
     remove_file,
     sync_dir,
+    sync_filesystem,
     write_bytes_atomic,
 )
 from muse.core.lock import WAIT_S, WriteLock
@@ -44,7 +45,7 @@ from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
 from muse.core.paths import head_path, muse_dir, pack_dir, stage_path
 from muse.core.reflog import ReflogEntry, encode_entry
-from muse.core.refs import HEADS, Head, RefStore, check_ref_name, iter_folders, short_name
+from muse.core.refs import HEADS, Head, RefStore, check_no_clash, check_ref_name
 from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Transaction:
         summary: One line for people.
         who: Who does it; goes into reflogs.
         wait_s: How long to wait for another writer.
+        level: How durable; see `muse.core.durability`.
 
     Attributes:
         details: Text that the operation's inverse needs; see `Operation`.
@@ -82,6 +84,7 @@ class Transaction:
         who: Signature,
         summary: str = "",
         wait_s: float = WAIT_S,
+        level: str = durability.FULL,
     ) -> None:
         self.store = store
         self.root = store.root
@@ -89,6 +92,9 @@ class Transaction:
         self.summary = summary
         self._refs = refs
         self._operation = operation
+        self._level = level
+        self._each = level != durability.BATCH
+        self._unsynced = self._waived_before = False
         self._who = who
         self._lock = WriteLock(self.root, command=operation, wait_s=wait_s)
         self._journal = journal.Journal((), 0)
@@ -155,10 +161,11 @@ class Transaction:
             raw = RawId(digest.digest())
             # A whole copy may be there; reading it back would cost more than keeping this one.
             dest = Path(self.store.loose_path(raw))
-            new.sync()
-            make_dirs(dest.parent, durable=True)
+            if self._each:
+                new.sync()
+            make_dirs(dest.parent, durable=self._each)
             new.publish(dest, replace=True)
-        sync_dir(dest.parent)
+        self._sync_names(dest.parent)
         return raw
 
     def set_ref(self, name: str, new: ObjectId | None, *, old: ObjectId | None, log: str) -> None:
@@ -196,6 +203,11 @@ class Transaction:
         """Remove a file under ``.muse/`` when the block is left, after the refs."""
         self._files[path] = None
 
+    def _sync_names(self, folder: Path) -> None:
+        if self._each:
+            sync_dir(folder)
+        self._unsynced = not self._each
+
     def _freshen(self, raw: RawId) -> None:
         # So that a prune that runs beside us does not take what we just relied on.
         with contextlib.suppress(OSError):
@@ -214,10 +226,11 @@ class Transaction:
 
     def __enter__(self) -> Self:
         self._lock.acquire()
+        self._waived_before = durability.waive_syncs(self._level == durability.NONE)
         try:
             self._journal = self._recover()
         except BaseException:
-            self._lock.release()
+            self._leave()
             raise
         return self
 
@@ -233,7 +246,11 @@ class Transaction:
         finally:
             if self._pack is not None:
                 self._pack.abandon()
-            self._lock.release()
+            self._leave()
+
+    def _leave(self) -> None:
+        durability.waive_syncs(self._waived_before)
+        self._lock.release()
 
     def _recover(self) -> journal.Journal:
         known = self.store.journal
@@ -269,7 +286,10 @@ class Transaction:
                     "it: look with 'muse status' before you repeat this one."
                 )
                 raise
-        for path, data in self._plain_files():
+        for path, data in self._files.items():
+            # People edit the others by hand: no journal may put an older content back.
+            if path == stage_path(self.root):
+                continue
             if data is not None:
                 write_bytes_atomic(path, data, durable=True)
             elif remove_file(path):
@@ -283,15 +303,7 @@ class Transaction:
             actual = self._refs.read(name)
             if actual != old:
                 raise RefChangedError(name, expected=old or "", actual=actual or "")
-        # Each name against its own folders: thousands of tags may arrive at once.
-        for name in names:
-            for folder in iter_folders(name):
-                if folder in names and not made.isdisjoint((name, folder)):
-                    ours, other = (name, folder) if name in made else (folder, name)
-                    raise AlreadyExistsError(
-                        f"'{short_name(ours)}' cannot stand beside '{short_name(other)}'.",
-                        hint="One name is a folder of the other: choose another name.",
-                    )
+        check_no_clash(names, made)
 
     def _publish_bulk(self) -> None:
         if self._pack is not None:
@@ -299,15 +311,16 @@ class Transaction:
             self._pack.finish()
             self._pack = None
             self.store.refresh()
-        big = [raw for raw, (_, payload) in self._pending.items() if len(payload) > BIG_BYTES]
-        for raw in big:
+        for raw in [r for r, (_, payload) in self._pending.items() if len(payload) > BIG_BYTES]:
             kind, payload = self._pending.pop(raw)
             frame = frame_header(kind, len(payload)) + payload
             folder = Path(self.store.loose_path(raw)).parent
-            make_dirs(folder, durable=True)
-            self.store.write_loose(raw, frame, durable=True)
-            # The record must not outrun the name of what it refers to.
-            sync_dir(folder)
+            make_dirs(folder, durable=self._each)
+            self.store.write_loose(raw, frame, durable=self._each)
+            self._sync_names(folder)
+        # The record must not outrun the bytes and the name of what it refers to.
+        if self._unsynced:
+            sync_filesystem(muse_dir(self.root))
 
     def _ref_moves(self) -> Iterator[journal.FileMove]:
         # Deletions first, so that a rename from `a` to `a/b` finds its folder free.
@@ -328,12 +341,6 @@ class Transaction:
             name = path.relative_to(muse_dir(self.root)).as_posix()
             yield journal.FileMove(name, journal.digest(before), self._files[path])
 
-    def _plain_files(self) -> Iterator[tuple[Path, bytes | None]]:
-        # People edit these by hand, so no journal may put an older content back.
-        for path, data in self._files.items():
-            if path != stage_path(self.root):
-                yield path, data
-
     def _reflog_lines(self, head_before: str) -> Iterator[tuple[str, bytes]]:
         head_after = self._head[0] if self._head else head_before
         for name, (old, new, log) in self._moves.items():
@@ -346,8 +353,7 @@ class Transaction:
         if self._head is not None:
             before = self._resolve_head(head_before, moved=0)
             after = self._resolve_head(head_after, moved=1)
-            entry = ReflogEntry(before, after, self._who, self._head[1])
-            yield "logs/HEAD", encode_entry(entry)
+            yield "logs/HEAD", encode_entry(ReflogEntry(before, after, self._who, self._head[1]))
 
     def _resolve_head(self, text: str, *, moved: int) -> ObjectId | None:
         if text.startswith("ref: "):

@@ -48,6 +48,7 @@ class HealthReport:
         cached: Whether there is a stat cache.
         disk_free_bytes: Free space for this user.
         readonly_reason: Why nothing is written; empty when writing works.
+        durability: What transactions do against a power cut: ``full``, ``batch`` or ``none``.
     """
 
     swept: tuple[TempFinding, ...]
@@ -65,6 +66,7 @@ class HealthReport:
     cached: bool
     disk_free_bytes: int
     readonly_reason: str
+    durability: str
 
     @property
     def healthy(self) -> bool:
@@ -97,6 +99,7 @@ def read_health(repo: Repository, *, history: int = 20) -> HealthReport:
         cached=stat_cache_path(repo.root).exists(),
         disk_free_bytes=space.f_bavail * space.f_frsize,
         readonly_reason=repo.readonly_reason,
+        durability=repo.durability,
     )
 
 

@@ -23,6 +23,7 @@ settings that Muse reads:
   init.branch               name of a new repository's first branch
   core.gitignore            false: only .museignore counts
   core.editor, core.pager   programs to use; only ever read from --user
+  core.durability           full (default), batch, or none: for clones to throw away
   safe.directories          repositories of other users that you trust, joined by ':'; --user
   remote.<name>.url         see 'muse remote'
 """

@@ -22,6 +22,12 @@ EXAMPLES = (
 )
 STATE_STYLE = {"in use": "dim", "waiting": "dim", "orphan": "warning", "removed": "good"}
 
+DURABILITY = {
+    "full": "full: what is reported survives a power cut",
+    "batch": "batch: what is reported survives a power cut; large files are synced together",
+    "none": "none: a power cut may take everything; for throw-away clones only",
+}
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -59,6 +65,7 @@ def _lines(report: HealthReport, *, now_s: float, color: bool) -> list[str]:
         if report.journals
         else "journal      empty"
     )
+    lines.append(f"durability   {DURABILITY[report.durability]}")
     lines.append(f"jobs         {_named(report.jobs)}")
     lines.append(f"drafts       {_named(report.drafts)}")
     lines.append(f"stat cache   {'present' if report.cached else 'none; the next status makes it'}")
@@ -156,4 +163,5 @@ def _data(report: HealthReport) -> dict[str, object]:
         "stat_cache": report.cached,
         "disk_free_bytes": report.disk_free_bytes,
         "readonly_reason": report.readonly_reason,
+        "durability": report.durability,
     }

@@ -33,9 +33,10 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Look at everything, and say what differs; the exit code is 0 in any case."""
     from muse.ops.status import read_status
 
-    result = read_status(ctx.repo())
+    repo = ctx.repo()
+    result = read_status(repo)
     lines = _short_lines(result, ctx.color) if args.short else _long_lines(result, ctx.color)
-    return Result(_data(result) if ctx.json else {}, lines)
+    return Result({**_data(result), "durability": repo.durability} if ctx.json else {}, lines)
 
 
 def _data(result: StatusResult) -> dict[str, object]:
