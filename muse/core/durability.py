@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import get_ident  # start-up time: `threading` is a module of its own
 from typing import Final
 
 from muse.core.errors import UsageError
@@ -19,7 +19,8 @@ BATCH: Final = "batch"
 NONE: Final = "none"
 LEVELS: Final = (FULL, BATCH, NONE)
 
-_thread = threading.local()
+# Threads whose syncs are skipped.
+_waived: set[int] = set()
 
 
 def check_level(value: str | None) -> str:
@@ -45,10 +46,13 @@ def waive_syncs(waived: bool) -> bool:
     meanwhile, says for itself.
     """
     before = are_syncs_waived()
-    _thread.waived = waived
+    if waived:
+        _waived.add(get_ident())
+    else:
+        _waived.discard(get_ident())
     return before
 
 
 def are_syncs_waived() -> bool:
     """Tell whether this thread's syncs are skipped."""
-    return getattr(_thread, "waived", False)
+    return get_ident() in _waived

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -163,7 +162,6 @@ def test_it_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out)["durability"] == "none"
     assert main(["-C", str(root), "health"]) == 0
     assert "throw-away" in capsys.readouterr().out
-    shutil.rmtree(root)
 
 
 def _commit(root: Path) -> None:
