@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from muse.core.checkout_plan import CheckoutPlan, LocalFiles, plan_checkout
+from muse.core.checkout_plan import CheckoutPlan, LocalFiles, plan_checkout, unpack_key
 from muse.core.file_content import StatKey
 from muse.core.object_store import ObjectStore
 from muse.core.placing import Placer
@@ -63,8 +63,8 @@ def apply_checkout(
     with Placer(root, store, sync=sync) as placer:
         for folder in plan.folders:
             placer.remove_own_temps(folder)
-        for path, key in plan.removals:
-            placer.remove(path, over=key)
+        for path, packed in plan.removals:
+            placer.remove(path, over=unpack_key(packed))
             placed(path, None, None)
             done += 1
             if progress is not None:
@@ -77,7 +77,7 @@ def apply_checkout(
         for path, key, raw in plan.adopted:
             placed(path, key, raw)
         for path, mode, raw, over in plan.writes:
-            placed(path, placer.write(path, mode, raw, over=over), raw)
+            placed(path, placer.write(path, mode, raw, over=unpack_key(over)), raw)
             done += 1
             if progress is not None:
                 progress(done, total)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,17 @@ from muse.core.types import RawId
 Known = Callable[[bytes, StatKey], FileEntry | None]
 
 _NAMED: Final = 5
+_KEY: Final = struct.Struct("=QQqqq")
+
+
+def pack_key(key: StatKey) -> bytes:
+    """Pack a stat key: a plan for all files of a large tree holds one a file."""
+    return _KEY.pack(*key)
+
+
+def unpack_key(data: bytes) -> StatKey | None:
+    """Unpack a stat key; None for none."""
+    return _KEY.unpack(data) if data else None
 
 
 class Write(NamedTuple):
@@ -33,13 +45,13 @@ class Write(NamedTuple):
         path: Where.
         mode: Its mode in the tree.
         raw: Its blob.
-        over: The stat key of what it replaces; None when nothing may be there.
+        over: The packed stat key of what it replaces; empty when nothing may be there.
     """
 
     path: bytes
     mode: int
     raw: RawId
-    over: StatKey | None
+    over: bytes
 
 
 class LocalFiles(NamedTuple):
@@ -60,7 +72,7 @@ class CheckoutPlan:
 
     Attributes:
         writes: Files to write, by path.
-        removals: (path, stat key) of files to remove.
+        removals: (path, packed stat key) of files to remove.
         adopted: (path, stat key, blob) of files that are already as wanted.
         hollow: Folders that hold no files any more and stand where a file will be.
         stage: The staged changes, as a delta against the new tree.
@@ -69,7 +81,7 @@ class CheckoutPlan:
     """
 
     writes: list[Write] = field(default_factory=list)
-    removals: list[tuple[bytes, StatKey]] = field(default_factory=list)
+    removals: list[tuple[bytes, bytes]] = field(default_factory=list)
     adopted: list[tuple[bytes, StatKey, RawId]] = field(default_factory=list)
     hollow: list[bytes] = field(default_factory=list)
     stage: Stage = field(default_factory=Stage)
@@ -173,12 +185,17 @@ class _Planner:
         self._untracked: list[bytes] = []
 
     def plan(
-        self, sides: Mapping[bytes, _Sides], stage: Mapping[bytes, FileEntry | None]
+        self, sides: dict[bytes, _Sides], stage: Mapping[bytes, FileEntry | None]
     ) -> CheckoutPlan:
         plan = self._plan
         plan.stage = Stage(stage)
+        carries = any(entry is not None for entry in stage.values())
+        wanted = [path for path, side in sides.items() if side.new] if carries else []
+        if self._halves:
+            plan.folders = {path.rpartition(b"/")[0] for path in sides}
         for path in sorted(sides):
-            side = sides[path]
+            # Taken out, since a plan for every file of a large tree needs the memory.
+            side = sides.pop(path)
             if path in stage:
                 if stage[path] == side.new:
                     # The new tree says what is staged; the file is the user's business.
@@ -190,9 +207,7 @@ class _Planner:
             self._decide(path, side)
         self._check_blocked()
         self._check_occupied()
-        self._check_stage(path for path, side in sides.items() if side.new)
-        if self._halves:
-            plan.folders = {path.rpartition(b"/")[0] for path in sides}
+        self._check_stage(wanted)
         self._refuse()
         return plan
 
@@ -206,7 +221,7 @@ class _Planner:
             if side.old is not None:
                 plan.missing.append(path)
             if wanted is not None:
-                plan.writes.append(Write(path, *wanted, over=None))
+                plan.writes.append(Write(path, *wanted, over=b""))
                 if isinstance(place, bytes):
                     self._blocked[path] = place
             return
@@ -219,9 +234,9 @@ class _Planner:
             plan.kept.append(path)
         elif content is not None and content in (side.old, *side.halves):
             if wanted is None:
-                plan.removals.append((path, key))
+                plan.removals.append((path, pack_key(key)))
             else:
-                plan.writes.append(Write(path, *wanted, over=key))
+                plan.writes.append(Write(path, *wanted, over=pack_key(key)))
         elif side.old != wanted:
             is_ours = any(entry is not None for entry in (side.old, *side.halves))
             (self._changed if is_ours else self._untracked).append(path)
@@ -233,7 +248,7 @@ class _Planner:
             if side.old is not None and not from_half and not self._new.is_folder(path):
                 self._changed.append(path)
         elif from_half or side.old != side.new:
-            self._plan.writes.append(Write(path, *side.new, over=None))
+            self._plan.writes.append(Write(path, *side.new, over=b""))
             self._occupied.append(path)
 
     def _look(self, path: bytes) -> StatKey | None:
@@ -282,7 +297,7 @@ class _Planner:
             self._untracked += inside[:_NAMED]
         self._plan.hollow = self._occupied
 
-    def _check_stage(self, wanted: Iterator[bytes]) -> None:
+    def _check_stage(self, wanted: Sequence[bytes]) -> None:
         """A staged file cannot be carried over into the place of a folder, nor the reverse."""
         staged = {path for path, entry in self._plan.stage.items() if entry is not None}
         if not staged:

@@ -142,7 +142,7 @@ class Placer:
             if not new.publish(os.fsdecode(name), replace=over is not None):
                 raise _in_the_way(path)
 
-    def remove(self, path: bytes, *, over: StatKey) -> None:
+    def remove(self, path: bytes, *, over: StatKey | None) -> None:
         """Remove one file or link, if it is still the one that ``over`` describes.
 
         Raises:
