@@ -107,6 +107,7 @@ def stage_changes(
     tx: Transaction,
     *,
     untracked: bool,
+    passed_by: list[bytes] | None = None,
     progress: Progress | None = None,
 ) -> Stage:
     """Store everything that changed in the working tree, inside a transaction.
@@ -115,6 +116,7 @@ def stage_changes(
         repo: The repository.
         tx: Takes the contents; the stage's file is left to the caller.
         untracked: Also take files that are not tracked and not ignored.
+        passed_by: Gets the folders that are left out because they are repositories of their own.
         progress: Called with (files done, total).
 
     Returns:
@@ -126,6 +128,8 @@ def stage_changes(
     plan = _plan_from_status(engine, [b""], update=not untracked)
     changes = _store(repo, tx, plan, engine, progress=progress)
     engine.save()
+    if passed_by is not None and untracked:
+        passed_by += plan.skipped
     return change_stage(stage, changes, head=head)
 
 

@@ -27,6 +27,7 @@ class CommitResult:
         branch: The branch that moved; None when HEAD is detached.
         parent_tree: The tree before it, for counting what changed.
         took_all: True when the stage was empty and all changes of the working tree went in.
+        passed_by: Folders that did not go in because they are repositories of their own.
     """
 
     oid: ObjectId
@@ -34,6 +35,7 @@ class CommitResult:
     branch: str | None
     parent_tree: bytes
     took_all: bool
+    passed_by: tuple[bytes, ...] = ()
 
 
 def commit(
@@ -78,7 +80,10 @@ def commit(
         old = repo.commit(head.commit) if head.commit else None
         if amend and old is None:
             raise UsageError("There is no commit to amend.", hint="Commit without --amend first.")
-        stage, took_all = _collect(repo, tx, tracked=tracked, only_message=amend, progress=progress)
+        passed_by: list[bytes] = []
+        stage, took_all = _collect(
+            repo, tx, passed_by, tracked=tracked, only_message=amend, progress=progress
+        )
         before = old.tree if old else EMPTY_TREE
         update = stage_tree(repo.objects, before, stage)
         if update.root == before and not (amend or allow_empty):
@@ -98,12 +103,13 @@ def commit(
             tx.set_head(commit=oid, log=tx.summary)
         if stage_path(repo.root).exists():
             tx.remove_file(stage_path(repo.root))
-    return CommitResult(oid, made, head.branch, before, took_all)
+    return CommitResult(oid, made, head.branch, before, took_all, tuple(passed_by))
 
 
 def _collect(
     repo: Repository,
     tx: Transaction,
+    passed_by: list[bytes],
     *,
     tracked: bool,
     only_message: bool,
@@ -119,7 +125,8 @@ def _collect(
     if repo.bare:
         return stage, False
     _check_whole(repo)
-    return stage_changes(repo, tx, untracked=True, progress=progress), True
+    stage = stage_changes(repo, tx, untracked=True, passed_by=passed_by, progress=progress)
+    return stage, True
 
 
 def _check_whole(repo: Repository) -> None:

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from muse.core.config import read_tables
 from muse.core.errors import MuseError
 from muse.core.ledger import LedgerEntry, read_ledger
 from muse.core.lock import LockOwner, find_owner
-from muse.core.paths import drafts_dir, jobs_dir, journal_dir, pack_dir, stat_cache_path
+from muse.core.paths import (
+    config_path,
+    drafts_dir,
+    jobs_dir,
+    journal_dir,
+    pack_dir,
+    stat_cache_path,
+)
 from muse.core.repo import Repository
+from muse.core.stage import read_stage
 from muse.core.sweep import TempFinding, sweep_repository
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedRef:
-    """A ref that holds no id, or names what is not there.
+    """A ref that holds no id or names what is not there, or a durable file that does not parse.
 
     Attributes:
-        name: Its full name.
+        name: The ref's full name, or the file's below ``.muse/``.
         problem: What is wrong, and the way out.
     """
 
@@ -45,6 +54,7 @@ class HealthReport:
         jobs: Names of job folders.
         drafts: Names of saved drafts.
         damaged_refs: Refs that need help.
+        damaged_files: Stage, settings or ``repo.json`` that cannot be read.
         cached: Whether there is a stat cache.
         disk_free_bytes: Free space for this user.
         readonly_reason: Why nothing is written; empty when writing works.
@@ -63,6 +73,7 @@ class HealthReport:
     jobs: tuple[str, ...]
     drafts: tuple[str, ...]
     damaged_refs: tuple[DamagedRef, ...]
+    damaged_files: tuple[DamagedRef, ...]
     cached: bool
     disk_free_bytes: int
     readonly_reason: str
@@ -70,8 +81,9 @@ class HealthReport:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing needs a person: orphans that stay, or refs that point at nothing."""
-        return not self.damaged_refs and not any(f.state == "orphan" for f in self.present)
+        """Whether nothing needs a person: damage, or orphans that stay."""
+        orphans = any(f.state == "orphan" for f in self.present)
+        return not (self.damaged_refs or self.damaged_files or orphans)
 
 
 def read_health(repo: Repository, *, history: int = 20) -> HealthReport:
@@ -96,6 +108,7 @@ def read_health(repo: Repository, *, history: int = 20) -> HealthReport:
         jobs=_names(jobs_dir(repo.root)),
         drafts=_names(drafts_dir(repo.root)),
         damaged_refs=tuple(iter_damaged_refs(repo)),
+        damaged_files=tuple(iter_damaged_files(repo)),
         cached=stat_cache_path(repo.root).exists(),
         disk_free_bytes=space.f_bavail * space.f_frsize,
         readonly_reason=repo.readonly_reason,
@@ -114,6 +127,20 @@ def iter_damaged_refs(repo: Repository) -> Iterator[DamagedRef]:
             oid = repo.refs.read(name)
             if oid is not None:
                 repo.objects.read_object(oid)
+        except MuseError as error:
+            yield DamagedRef(name, f"{error.message} {error.hint}")
+
+
+def iter_damaged_files(repo: Repository) -> Iterator[DamagedRef]:
+    """Yield the durable files beside the refs that cannot be read as what they are."""
+    looks: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("code/stage.msgpack", lambda: read_stage(repo.root)),
+        ("config.toml", lambda: read_tables(config_path(repo.root))),
+        ("repo.json", lambda: Repository(repo.root).facts),
+    )
+    for name, look in looks:
+        try:
+            look()
         except MuseError as error:
             yield DamagedRef(name, f"{error.message} {error.hint}")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from muse.core.lock import WriteLock
 from tests.cli.conftest import Cli
 
@@ -64,3 +66,15 @@ class TestHealth:
         """Names of temps are shown with control characters escaped (G17)."""
         (repo / ".muse" / ".muse-tmp-\x1b[2J").write_bytes(b"")
         assert "\x1b" not in cli("health", cwd=repo).out
+
+
+@pytest.mark.parametrize("name", ["code/stage.msgpack", "config.toml", "repo.json"])
+def test_damaged_files_are_told(repo: Path, cli: Cli, name: str) -> None:
+    """Health does not call a repository healthy whose stage or settings cannot be read."""
+    path = repo / ".muse" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"[broken")
+    found = cli("health", "--json", cwd=repo).json
+    assert found["healthy"] is False
+    assert [damaged["name"] for damaged in found["damaged_files"]] == [name]
+    assert f"{name} cannot be read" in cli("health", cwd=repo).out

@@ -102,7 +102,7 @@ def _people(
 
 
 def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
-    from muse.cli.render import commit_data, paint, plural, short, show_text
+    from muse.cli.render import commit_data, paint, plural, short, show_path, show_text
     from muse.core.tree_diff import RenameOptions, diff_trees
 
     # An amended commit is told by what it changes now, not by what the amending did to it.
@@ -119,10 +119,13 @@ def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
     lines.append(f"{plural(len(changes), 'file')} changed{': ' + told if told else ''}")
     if made.took_all and changes:
         lines.append("Nothing was staged, so all changes were committed.")
+    for path in made.passed_by:
+        lines.append(f"{show_path(path)} is a repository of its own and was passed by.")
     data = commit_data(made.oid, made.commit) | {
         "branch": made.branch,
         "took_all": made.took_all,
         "files_changed": len(changes),
+        "passed_by": [show_path(path) for path in made.passed_by],
         **counts,
     }
     return Result(data, lines)

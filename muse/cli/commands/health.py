@@ -72,8 +72,8 @@ def _lines(report: HealthReport, *, now_s: float, color: bool) -> list[str]:
     lines.append(f"disk free    {size(report.disk_free_bytes)}")
     if report.readonly_reason:
         lines.append(f"read-only    {show_text(report.readonly_reason)}")
-    for damaged in report.damaged_refs:
-        lines.append(paint(f"damaged ref  {show_text(damaged.name)}", "error", on=color))
+    for damaged in (*report.damaged_refs, *report.damaged_files):
+        lines.append(paint(f"damaged      {show_text(damaged.name)}", "error", on=color))
         lines.append(f"             {show_text(damaged.problem)}")
     met = [*report.swept, *(f for f in report.present if f not in report.swept)]
     lines.append(f"temps        {'' if met else 'none'}".rstrip())
@@ -93,6 +93,9 @@ def _verdict(report: HealthReport) -> str:
     orphans = sum(f.state == "orphan" for f in report.present)
     if report.damaged_refs:
         problems.append(f"{plural(len(report.damaged_refs), 'ref')} cannot be used")
+    if report.damaged_files:
+        names = ", ".join(damaged.name for damaged in report.damaged_files)
+        problems.append(f"{names} cannot be read")
     if orphans:
         problems.append(f"{plural(orphans, 'orphan')} could not be removed")
     removed = sum(f.state == "removed" for f in report.swept)
@@ -149,6 +152,9 @@ def _data(report: HealthReport) -> dict[str, object]:
         "drafts": list(report.drafts),
         "damaged_refs": [
             {"name": damaged.name, "problem": damaged.problem} for damaged in report.damaged_refs
+        ],
+        "damaged_files": [
+            {"name": damaged.name, "problem": damaged.problem} for damaged in report.damaged_files
         ],
         "swept": [finding._asdict() for finding in report.swept],
         "temps": [finding._asdict() for finding in report.present],
