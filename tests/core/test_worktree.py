@@ -16,7 +16,7 @@ import pytest
 
 from muse.core.errors import FileChangingError, IoFailedError
 from muse.core.file_content import BIG_FILE, is_settled, read_content, stat_key
-from muse.core.repo import Repository
+from muse.core.repo import Repository, open_repo
 from muse.core.row_scan import RowScan
 from muse.core.scan import compare_keys, find_changed_rows, list_folder
 from muse.core.stat_columns import StatColumns
@@ -24,7 +24,7 @@ from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RawId, blob_id, to_
 from muse.core.worktree import UNREAD
 from muse.ops.add import add
 from muse.ops.commit import commit
-from muse.ops.status import open_engine
+from muse.ops.status import open_engine, read_status
 from tests.core.edits import ADA, fresh_status, make_repo
 
 
@@ -285,6 +285,33 @@ class TestBulkComparison:
             if n % 800:
                 files.remember(b"%06d" % n, stat_key(os.lstat(path)), RawId(bytes(32)))
         return files, os.fsencode(tmp_path)
+
+
+class TestReadOnly:
+    """Looking needs no writing (G14)."""
+
+    def test_status_of_a_repository_that_may_not_be_written(self) -> None:
+        """Where nothing may be written the status is the same, and nothing is."""
+        with TemporaryDirectory() as name:
+            root = Path(name)
+            repo = make_repo(root)
+            (root / "a").write_text("one")
+            commit(repo, message="m", committer=ADA)
+            (root / "a").write_text("two, changed")
+            folders = [root, *(path for path in root.rglob("*") if path.is_dir())]
+            for folder in folders:
+                folder.chmod(0o555)
+            before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+            if not os.geteuid():
+                os.seteuid(65534)
+            try:
+                assert read_status(open_repo(root)).status.unstaged("M") == (b"a",)
+            finally:
+                if not os.getuid():
+                    os.seteuid(0)
+                for folder in folders:
+                    folder.chmod(0o755)
+            assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
 class TestShapes:
