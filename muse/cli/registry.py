@@ -39,7 +39,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("look back, and go back", ("log", "show", "reflog", "undo", "redo")),
     ("branches and tags", ("branch", "switch", "checkout", "tag")),
     ("other places", ("remote", "push", "fetch", "pull", "bridge")),
-    ("keep it sound", ("health", "verify", "doctor", "gc")),
+    ("keep it sound", ("health", "verify", "doctor", "gc", "selftest")),
     ("settings and tools", ("config", "tui", "completions", "help")),
     ("for scripts", ("rev-parse", "cat-object", "hash-object", "ls-tree")),
 )

@@ -8,8 +8,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from muse.core import temps
 from muse.core.errors import StorageError
-from muse.core.io import make_dirs, read_bytes, sync_dir, sync_filesystem, write_bytes_atomic
+from muse.core.io import (
+    NewFile,
+    make_dirs,
+    read_bytes,
+    sync_filesystem,
+    temp_folder,
+    write_bytes_atomic,
+)
 from muse.core.lock import WriteLock
 from muse.core.paths import config_path, head_path, muse_dir, repo_json_path
 from muse.core.refs import DEFAULT_BRANCH, HEADS, check_ref_name
@@ -76,12 +84,11 @@ def init(folder: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> I
         created = facts is None
         if facts is None:
             _write_files(folder, branch=branch)
-            # One call for all the new folders' names.
+            # One call for all the new names.
             sync_filesystem(muse)
             # A repository without it is one that `init` has still to finish: it comes last, and
             # becomes durable last.
             facts = _write_facts(folder, bare=bare)
-            sync_dir(folder)
     return InitResult(folder, created, facts.get("bare") is True, branch)
 
 
@@ -98,11 +105,16 @@ def _read_facts(folder: Path) -> dict[str, object] | None:
 def _write_files(folder: Path, *, branch: str) -> None:
     # Those that exist are left as they are, so each must be whole when it appears.
     if not head_path(folder).exists():
-        head = f"ref: {HEADS}{branch}\n".encode()
-        write_bytes_atomic(head_path(folder), head, durable=True)
+        _write_whole(head_path(folder), f"ref: {HEADS}{branch}\n".encode())
     if not config_path(folder).exists():
-        text = b"# Settings of this repository: see 'muse config'.\n"
-        write_bytes_atomic(config_path(folder), text, durable=True)
+        _write_whole(config_path(folder), b"# Settings of this repository: see 'muse config'.\n")
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    with NewFile(temp_folder(path), family=temps.MUTABLE, mode=0o644) as new:
+        new.write(data)
+        new.sync()
+        new.publish(path, replace=True)
 
 
 def _write_facts(folder: Path, *, bare: bool) -> dict[str, object]:

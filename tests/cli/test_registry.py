@@ -21,6 +21,7 @@ ANYWHERE: dict[str, list[str]] = {
     "completions": ["bash"],
     "config": [],
     "hash-object": ["file"],
+    "selftest": [],
 }
 ARGUMENTS: dict[str, list[str]] = {
     "add": ["."],

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from muse.core.journal import MAX_RECORDS, read_journal
 from muse.ops.selftest.judge import Case, Judge, observe
+from muse.ops.selftest.models import POSIX, Explorer
 from muse.ops.selftest.recording import Recording, record
+from muse.ops.selftest.run import cut_after_record
+from muse.ops.selftest.tree import write_listing
 from tests.crash import oracle
 
 BOTH = ("here", "there")
@@ -98,14 +103,19 @@ def branches(root: Path) -> None:
 def full_journal(root: Path) -> None:
     """Make one whose next transaction retires the journal first."""
     branches(root)
-    # The branch stands at sixteen records when this many tags were made.
-    from muse.core.journal import MAX_RECORDS, read_journal
+    _fill_journal(root, MAX_RECORDS)
 
-    for number in range(MAX_RECORDS):
-        if len(read_journal(root).records) >= MAX_RECORDS:
-            break
+
+def nearly_full_journal(root: Path) -> None:
+    """Make one whose next transaction but one retires the journal first."""
+    branches(root)
+    _fill_journal(root, MAX_RECORDS - 1)
+
+
+def _fill_journal(root: Path, count: int) -> None:
+    for number in range(count - len(read_journal(root).records)):
         ok(root, "tag", f"t{number}")
-    assert len(read_journal(root).records) == MAX_RECORDS
+    assert len(read_journal(root).records) == count
 
 
 def temps_left(root: Path) -> None:
@@ -139,47 +149,74 @@ def source(root: Path) -> None:
     branches(root.parent / "source")
 
 
-def _one(setup: Callable[[Path], None], name: str, *words: str, least: int) -> Scene:
-    return Scene(setup, Case(name, (words,)), 700, least)
+def cut_commit(root: Path) -> None:
+    """Make one as a power cut leaves it after a commit: the record is there, and nothing else."""
+    _cut(root, staged, ("commit", "-m", "x"))
 
 
-def _two(setup: Callable[[Path], None], name: str, *commands: tuple[str, ...], least: int) -> Scene:
-    return Scene(setup, Case(name, commands), 900, least)
+def cut_rename(root: Path) -> None:
+    """Make one as a power cut leaves it after a branch was renamed."""
+    _cut(root, branches, ("branch", "-m", "topic", "topic/sub"))
 
 
-HERE = ("-C", "here")
+def _cut(root: Path, setup: Callable[[Path], None], words: tuple[str, ...]) -> None:
+    setup(root)
+    recording = record(root, [words], run=run, observe=lambda at: observe(at, ["."]))
+    state = cut_after_record(Explorer(recording, POSIX).states(1 << 30))
+    shutil.rmtree(root)
+    write_listing(state.listing, root)
+
+
+def _scene(
+    setup: Callable[[Path], None], name: str, *commands: str, least: int, limit: int = 1000
+) -> Scene:
+    words = tuple(tuple(command.split()) for command in commands)
+    return Scene(setup, Case(name, words), limit, least)
+
+
+def _given_again(
+    setup: Callable[[Path], None], name: str, command: str, *repos: str, least: int
+) -> Scene:
+    case = Case(name, (tuple(command.split()),), repos, repeat=True)
+    return Scene(setup, case, 750, least)
+
+
 SCENES: tuple[Scene, ...] = (
-    Scene(empty, Case("init", (("init",),), repeat=True), 700, 1),
-    _two(empty, "init, commit", ("init",), ("commit", "-m", "x"), least=1),
-    _one(plain, "add", "add", ".", least=1),
-    _one(many, "add 50", "add", ".", least=1),
-    _one(big, "add big", "add", ".", least=1),
-    _one(staged, "commit", "commit", "-m", "x", least=1),
-    _one(many, "commit 50", "commit", "-m", "x", least=1),
-    _one(staged, "amend", "commit", "--amend", "-m", "x", least=1),
-    _two(plain, "add, commit", ("add", "."), ("commit", "-m", "x"), least=1),
-    _one(full_journal, "checkpoint", "tag", "one-more", least=1),
-    _two(full_journal, "checkpoint, commit", ("tag", "a"), ("commit", "--amend", "-m", "y"), least=1),
-    _one(branches, "branch create", "branch", "other", least=1),
-    _one(branches, "branch rename", "branch", "-m", "topic", "topic/sub", least=1),
-    _one(branches, "branch delete", "branch", "-D", "topic", least=1),
-    _two(branches, "delete, create", ("branch", "-D", "topic"), ("branch", "topic/a"), least=1),
-    _one(branches, "switch", "switch", "topic", least=1),
-    _two(branches, "switch twice", ("switch", "topic"), ("switch", "main"), least=1),
-    _one(plain, "restore", "restore", "src/m0.py", least=1),
-    _one(branches, "tag", "tag", "-a", "v1", "-m", "first", least=1),
-    _one(branches, "undo", "undo", least=1),
-    _one(branches, "gc", "gc", least=1),
-    _two(many, "commit, gc", ("commit", "-m", "x"), ("gc",), least=1),
-    _one(temps_left, "sweep", "status", least=1),
-    Scene(ahead, Case("push", ((*HERE, "push", "origin", "main"),), BOTH, repeat=True), 900, 1),
-    Scene(
-        behind,
-        Case("fetch", ((*HERE, "fetch", "origin"),), ("here", "there", "other"), repeat=True),
-        900,
-        1,
+    _given_again(empty, "init", "init", ".", least=250),
+    _scene(empty, "init, commit", "init", "commit -m x", least=450),
+    _scene(plain, "add", "add .", least=130),
+    _scene(many, "add 50", "add .", least=65),
+    _scene(big, "add big", "add .", least=170),
+    _scene(staged, "commit", "commit -m x", least=170),
+    _scene(many, "commit 50", "commit -m x", least=130),
+    _scene(staged, "amend", "commit --amend -m x", least=170),
+    _scene(plain, "add, commit", "add .", "commit -m x", least=500),
+    _scene(
+        plain, "a day",
+        "add .", "commit -m x", "branch topic", "tag v1", "commit --amend -m y", "undo",
+        "branch -m topic other", "tag -a v2 -m two", "gc", "branch -D other",
+        least=2200, limit=2200,
     ),
-    Scene(source, Case("clone", (("clone", "{parent}/source", "copy"),), ("copy",), repeat=True), 900, 1),
+    _scene(full_journal, "checkpoint", "tag one-more", least=40),
+    _scene(nearly_full_journal, "amend, checkpoint", "commit --amend -m y", "tag a", least=210),
+    _scene(branches, "branch create", "branch other", least=50),
+    _scene(branches, "branch rename", "branch -m topic topic/sub", least=80),
+    _scene(branches, "branch delete", "branch -D topic", least=30),
+    _scene(branches, "delete, create", "branch -D topic", "branch topic/a", least=130),
+    _scene(branches, "switch", "switch topic", least=190),
+    _scene(branches, "switch twice", "switch topic", "switch main", least=800),
+    _scene(plain, "restore", "restore src/m0.py", least=120),
+    _scene(branches, "tag", "tag -a v1 -m first", least=90),
+    _scene(branches, "undo", "undo", least=50),
+    _scene(branches, "gc", "gc", least=65),
+    _scene(many, "commit, gc", "commit -m x", "gc", least=280),
+    _scene(temps_left, "sweep", "status", least=20),
+    _scene(cut_commit, "recovery", "status", least=1),
+    _scene(cut_commit, "recovery, commit", "status", "commit --amend -m y", least=1),
+    _scene(cut_rename, "recovery of a rename", "branch later", "tag v1", least=1),
+    _given_again(ahead, "push", "-C here push origin main", *BOTH, least=700),
+    _given_again(behind, "fetch", "-C here fetch origin", *BOTH, "other", least=420),
+    _given_again(source, "clone", "clone {parent}/source copy", "copy", least=700),
 )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +72,7 @@ class Bench:
         limit: int,
         models: tuple[str, ...] = MODELS,
         tell: Callable[[int], None] | None = None,
+        until_s: float = math.inf,
     ) -> Outcome:
         """Judge the states of a recording under some models.
 
@@ -79,18 +82,22 @@ class Bench:
             limit: At most so many states for each model.
             models: Which.
             tell: Called after each state with their number so far.
+            until_s: When to stop, on the monotonic clock; what was not judged is not counted.
         """
         outcome = Outcome()
         verdicts: dict[State, list[Violation]] = {}
         for model in models:
             states = Explorer(recording, model).states(limit)
-            outcome.states[model] = len(states)
+            outcome.states[model] = 0
             for state in states:
                 key = state._replace(point=0)
                 if key not in verdicts:
+                    if time.monotonic() > until_s:
+                        continue
                     verdicts[key] = self.judge(judge, state, killed=model == KILL)
                     if tell is not None:
                         tell(len(verdicts))
+                outcome.states[model] += 1
                 outcome.violations += [(model, state.point, found) for found in verdicts[key]]
         outcome.judged = len({state.listing for state in verdicts})
         return outcome
@@ -103,8 +110,9 @@ class Bench:
             known = {(s.listing, s.reported) for s in Explorer(recording, model).states(limit * 99)}
             states = Explorer(recording, model, without=sync).states(limit * 99)
             fresh = [s for s in states if (s.listing, s.reported) not in known]
-            # What came last is nearest to what the sync was for.
-            for state in fresh[-limit:]:
+            # Losses after the report show most, so they come first.
+            fresh.sort(key=lambda state: (-state.reported, len(state.listing)))
+            for state in fresh[:: max(1, len(fresh) // limit)]:
                 found = self.judge(judge, state, killed=False)
                 if found:
                     return model, found[0]

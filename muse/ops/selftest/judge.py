@@ -228,6 +228,7 @@ def _check_next(root: Path) -> list[Violation]:
     """The next writer works, nothing is left, and nothing has to be recovered once more."""
     try:
         repo = open_repo(root, do_sweep=False)
+        repo.config.get("user.name")
         if repo.recovered:
             return [Violation("G5", f"{repo.recovered} pieces are recovered again")]
         with repo.transaction("selftest", who=_WHO) as tx:
