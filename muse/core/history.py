@@ -14,13 +14,15 @@ import enum
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.ancestry import CommitGraph
 from muse.core.commits import Commit
 from muse.core.limits import Limits
-from muse.core.path_filter import PathFilter
 from muse.core.types import RawId
+
+if TYPE_CHECKING:
+    from muse.core.path_filter import PathFilter
 
 _SEEN: Final = 1
 _UNINTERESTING: Final = 2
@@ -102,7 +104,11 @@ class _Walker:
     def __init__(self, graph: CommitGraph, limits: Limits) -> None:
         self._graph = graph
         self._limits = limits
-        self._filter = PathFilter(graph.store, limits.paths) if limits.paths else None
+        self._filter: PathFilter | None = None
+        if limits.paths:
+            from muse.core.path_filter import PathFilter  # start-up time: a plain log needs none
+
+            self._filter = PathFilter(graph.store, limits.paths)
         self._matches = limits.matcher()
         self._flags: dict[RawId, int] = {}
         # Parents as simplified; absent for commits whose parents were not looked at.
