@@ -8,13 +8,32 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from muse.core.errors import CorruptObjectError
+from muse.core.errors import CorruptObjectError, IoFailedError
 from muse.core.types import OBJECT_TYPES, ObjectType, RawId, from_raw
 
 CHUNK_SIZE: Final = 1 << 20
 # "commit", a space, twenty digits and the NUL: no header is longer.
 MAX_HEADER: Final = 28
+_HEX_NAME = re.compile(r"[0-9a-f]{62}\Z")
 _HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})\0")
+
+
+def iter_shard(shards: str, shard: str) -> Iterator[RawId]:
+    """Yield the ids of the loose objects in one shard; a missing shard has none.
+
+    Raises:
+        IoFailedError: It cannot be listed.
+    """
+    try:
+        names = os.listdir(os.path.join(shards, shard))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        path = os.path.join(shards, shard)
+        raise IoFailedError("list a shard", path=path, error=error) from error
+    for name in names:
+        if _HEX_NAME.match(name):
+            yield RawId(bytes.fromhex(shard + name))
 
 
 class ObjectStream:

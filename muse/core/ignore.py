@@ -17,11 +17,13 @@ import re
 import stat
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.errors import IoFailedError
-from muse.core.ignore_pattern import IgnorePattern, parse_ignore_file
 from muse.core.paths import MUSE, is_reserved_name, show_path
+
+if TYPE_CHECKING:
+    from muse.core.ignore_pattern import IgnorePattern
 
 GIT_FILE: Final = b".gitignore"
 MUSE_FILE: Final = b".museignore"
@@ -124,6 +126,8 @@ class IgnoreRules:
         for file in files:
             data = read_ignore_file(self._root, file)
             if data:
+                from muse.core.ignore_pattern import parse_ignore_file  # start-up time
+
                 patterns += parse_ignore_file(data)
         if not patterns:
             return ()

@@ -21,7 +21,7 @@ import errno
 import fcntl
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -29,6 +29,7 @@ from typing import Final, Self
 from muse.core import temps
 from muse.core.durability import are_syncs_waived
 from muse.core.errors import IoFailedError
+from muse.core.overlay import find_overlaid
 
 _O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
@@ -36,6 +37,8 @@ _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
 _NO_TMPFILE: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
 )
+# A link in place of a log must not lead out of the repository.
+_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -243,39 +246,6 @@ class NewFile:
         self.abandon()
 
 
-# What a journal says of files that this process could not write: see `muse.core.journal`. Each
-# holds for as long as the file is the one that was there then: a later one is newer than it.
-_overlay: dict[str, tuple[tuple[int, ...] | None, bytes | None]] = {}
-
-
-def overlay_files(files: Mapping[str, bytes | None]) -> None:
-    """Let `read_bytes` answer for these files what a journal says; None is "does not exist"."""
-    _overlay.update({name: (_stamp(name), data) for name, data in files.items()})
-
-
-def drop_overlay(prefix: str) -> None:
-    """Read the files whose path begins so from the disk again."""
-    for name in [name for name in _overlay if name.startswith(prefix)]:
-        _overlay.pop(name, None)
-
-
-def overlaid_names(prefix: str) -> list[str]:
-    """Return the overlaid files that exist and whose path begins so."""
-    return [
-        name
-        for name, (stamp, data) in list(_overlay.items())
-        if data is not None and name.startswith(prefix) and stamp == _stamp(name)
-    ]
-
-
-def _stamp(name: str) -> tuple[int, ...] | None:
-    try:
-        stat = os.stat(name)
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
 def replace_link(target: bytes, name: bytes, *, folder_fd: int, family: temps.Family) -> None:
     """Make a symlink in an open folder, in one step over what is there.
 
@@ -297,11 +267,9 @@ def read_bytes(path: Path, *, doing: str) -> bytes | None:
     Raises:
         IoFailedError: Anything but "does not exist".
     """
-    if _overlay:
-        name = os.fspath(path)
-        overlaid = _overlay.get(name)
-        if overlaid is not None and overlaid[0] == _stamp(name):
-            return overlaid[1]
+    overlaid = find_overlaid(os.fspath(path))
+    if overlaid is not None:
+        return overlaid[0]
     try:
         with open(path, "rb", buffering=0) as file:
             return file.read()
@@ -379,10 +347,10 @@ def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
     assert b"\n" not in line
     with io_errors("append to", path):
         try:
-            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(path, _APPEND, 0o644)
         except FileNotFoundError:
             make_dirs(path.parent, durable=durable)
-            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            fd = os.open(path, _APPEND, 0o644)
         try:
             size = os.fstat(fd).st_size
             torn = size and os.pread(fd, 1, size - 1) != b"\n"

@@ -19,54 +19,23 @@ the journal that holds the later change was synced in the same folder after the 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from muse.core import codec, io
+from muse.core import codec, io, overlay
+from muse.core import journal_pieces as pieces
 from muse.core.errors import IoFailedError, StorageError
+from muse.core.journal_record import Record, decode_record, encode_record
 from muse.core.object_store import ObjectStore
 from muse.core.paths import journal_dir, muse_dir
-from muse.core.types import RawId, is_object_id
 
 # Every command that opens the repository compares what the records say: few, so that it is cheap.
 MAX_RECORDS: Final = 16
 MAX_BYTES: Final = 1 << 20
 _HEADER: Final = struct.Struct(">Q32s")
-_TAIL: Final = 1 << 16
-
-
-class FileMove(NamedTuple):
-    """One mutable file's change.
-
-    Attributes:
-        path: Below ``.muse/``.
-        before: SHA-256 of what was there; empty when there was nothing.
-        after: What will be there; None to remove it.
-    """
-
-    path: str
-    before: bytes
-    after: bytes | None
-
-
-class Record(NamedTuple):
-    """What one transaction publishes.
-
-    Attributes:
-        objects: (id, frame) of each small new object.
-        files: Refs, HEAD and the stage, in the order to write them.
-        lines: (path below ``.muse/``, line) to append to logs.
-        dropped: Logs to remove, those of deleted refs.
-    """
-
-    objects: tuple[tuple[RawId, bytes], ...]
-    files: tuple[FileMove, ...]
-    lines: tuple[tuple[str, bytes], ...]
-    dropped: tuple[str, ...]
 
 
 class Journal(NamedTuple):
@@ -105,8 +74,8 @@ def read_journal(root: Path) -> Journal:
         if len(body) != size or hashlib.sha256(body).digest() != wanted:
             break
         try:
-            records.append(_decode(codec.unpack(body)))
-        except (codec.CodecError, TypeError, ValueError):
+            records.append(decode_record(body))
+        except codec.CodecError:
             break
         at += _HEADER.size + size
     return Journal(tuple(records), at)
@@ -138,12 +107,14 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
     Durability:
         Killed before the sync returns: the record is whole or ignored. After: it is done.
     """
-    body = codec.pack([list(record.objects), *map(list, record[1:])])
+    body = encode_record(record)
     data = _HEADER.pack(len(body), hashlib.sha256(body).digest()) + body
     path = wal_path(root)
     io.make_dirs(path.parent, durable=True)
     with io.io_errors("write the journal", path):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # A repository is unpacked from anywhere: what stands here must not lead out of it.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(path, flags, 0o644)
         try:
             # What a crash left behind the last whole record was never reported.
             os.ftruncate(fd, journal.end)
@@ -184,9 +155,9 @@ def apply_record(store: ObjectStore, record: Record) -> None:
     for path, line in record.lines:
         # The move itself is durable: a log that cannot be written must not make it fail.
         with contextlib.suppress(IoFailedError):
-            _append_line(muse / path, line)
+            pieces.append_line(muse / path, line)
     for move in record.files:
-        _write_file(muse, move.path, move.after)
+        pieces.write_file(muse, move.path, move.after)
 
 
 def is_applied(store: ObjectStore, journal: Journal) -> bool:
@@ -235,18 +206,18 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
                 return found
             store.write_loose(raw, frame)
         for path, line in record.lines:
-            if path in _dropped_later(journal, record) or _has_line(muse / path, line):
+            if path in _dropped_later(journal, record) or pieces.has_line(muse / path, line):
                 continue
             found.append(True)
             if not every:
                 return found
-            _append_missing(muse / path, line)
+            pieces.append_missing(muse / path, line)
     stale = _stale_files(muse, journal)
     for path, after in stale:
         found.append(True)
         if not every:
             return found
-        _write_file(muse, path, after)
+        pieces.write_file(muse, path, after)
     return found
 
 
@@ -279,84 +250,14 @@ def _stale_files(muse: Path, journal: Journal) -> list[tuple[str, bytes | None]]
             final[move.path] = move.after
     stale = []
     for path, after in final.items():
-        present = _read_present(muse / path)
+        present = pieces.read_present(muse / path)
         if present == after:
             continue
         # What no record has seen was put there by a person, unless it is torn.
-        if digest(present) in known[path] or not _is_plausible(path, present or b""):
+        if digest(present) in known[path] or not pieces.is_plausible(path, present or b""):
             stale.append((path, after))
     # Removals first: a ref `a` may have made way for `a/b`.
     return sorted(stale, key=lambda item: item[1] is not None)
-
-
-def _read_present(path: Path) -> bytes | None:
-    try:
-        return io.read_bytes(path, doing="read")
-    except IoFailedError:
-        return b"" if path.is_file() else None
-
-
-def _is_plausible(path: str, data: bytes) -> bool:
-    """Tell a file that means something from one that a power cut tore."""
-    text = data.decode("utf-8", "replace").strip()
-    if path == "HEAD":
-        return text.startswith("ref: refs/heads/") or is_object_id(text.removeprefix("commit: "))
-    if path.startswith("refs/"):
-        return is_object_id(text)
-    try:
-        codec.unseal(data)
-    except codec.CodecError:
-        return False
-    return True
-
-
-def _has_line(path: Path, line: bytes) -> bool:
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            return line in file.read().split(b"\n")
-    except OSError:
-        return False
-
-
-def _append_missing(path: Path, line: bytes) -> None:
-    try:
-        _append_line(path, line)
-    except IoFailedError as error:
-        # A log that can never be written must not block; on a full disk it can be, later.
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-
-
-def _append_line(path: Path, line: bytes) -> None:
-    if path.is_dir():
-        remove_empty_dirs(path)
-    io.append_line(path, line)
-
-
-def _write_file(muse: Path, name: str, data: bytes | None) -> None:
-    path = muse / name
-    if data is not None:
-        if path.is_dir():
-            remove_empty_dirs(path)
-        io.write_bytes_atomic(path, data)
-        return
-    io.remove_file(path)
-    parent = path.parent
-    # A deleted branch `a/b` leaves no folder `a` in the way of a branch `a`.
-    while len(parent.relative_to(muse).parts) > 2:
-        try:
-            parent.rmdir()
-        except OSError:
-            break
-        parent = parent.parent
-
-
-def remove_empty_dirs(path: Path) -> None:
-    """Remove a folder that holds nothing but empty folders, as deleted refs leave them."""
-    for folder, _, _ in os.walk(path, topdown=False):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
 
 
 def see_through(store: ObjectStore, journal: Journal) -> None:
@@ -368,13 +269,13 @@ def see_through(store: ObjectStore, journal: Journal) -> None:
     muse = muse_dir(store.root)
     for record in journal.records:
         store.overlay.update(record.objects)
-    io.overlay_files({os.fspath(muse / p): after for p, after in _stale_files(muse, journal)})
+    overlay.overlay_files({os.fspath(muse / p): after for p, after in _stale_files(muse, journal)})
 
 
 def stop_seeing_through(store: ObjectStore) -> None:
     """Read what is on disk again, whatever a journal says."""
     store.overlay.clear()
-    io.drop_overlay(os.fspath(muse_dir(store.root)) + os.sep)
+    overlay.drop_overlay(os.fspath(muse_dir(store.root)) + os.sep)
 
 
 def is_large(journal: Journal) -> bool:
@@ -399,18 +300,3 @@ def checkpoint(root: Path) -> Journal:
         io.sync_filesystem(path.parent)
         io.remove_file(path)
     return Journal((), 0)
-
-
-def _decode(value: object) -> Record:
-    if not isinstance(value, list) or len(value) != 4:
-        raise ValueError("not a record")
-    objects, files, lines, dropped = value
-    return Record(
-        tuple((RawId(bytes(raw)), bytes(frame)) for raw, frame in objects),
-        tuple(
-            FileMove(str(path), bytes(before), None if after is None else bytes(after))
-            for path, before, after in files
-        ),
-        tuple((str(path), bytes(line)) for path, line in lines),
-        tuple(str(path) for path in dropped),
-    )

@@ -59,7 +59,9 @@ class WriteLock:
             IoFailedError: The lock file cannot be opened for writing.
         """
         with io_errors("lock the repository", self._path):
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            # A link here would let a repository that was unpacked overwrite another file.
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            fd = os.open(self._path, flags, 0o644)
         deadline = time.monotonic() + self._wait_s
         while not lock_file(fd):
             if time.monotonic() >= deadline:

@@ -26,10 +26,11 @@ from muse.core.frames import (
     ObjectStream,
     describe_damage,
     iter_frame_chunks,
+    iter_shard,
     parse_header,
     unreadable,
 )
-from muse.core.io import NewFile, io_errors, make_dirs
+from muse.core.io import NewFile, make_dirs
 from muse.core.pack_set import PackSet
 from muse.core.paths import objects_dir, pack_dir, shards_dir
 from muse.core.types import (
@@ -55,8 +56,6 @@ __all__ = [
     "read_object",
     "write_object",
 ]
-
-_HEX_NAME = re.compile(r"[0-9a-f]{62}\Z")
 
 
 class ObjectStore:
@@ -259,29 +258,15 @@ class ObjectStore:
         digits = hex_prefix.removeprefix("sha256:").lower()
         if len(digits) < 2 or not re.fullmatch(r"[0-9a-f]{2,64}", digits):
             return []
-        found: set[ObjectId] = set()
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            for name in os.listdir(os.path.join(self._shards, digits[:2])):
-                if _HEX_NAME.match(name) and name.startswith(digits[2:]):
-                    found.add(ObjectId(f"sha256:{digits[:2]}{name}"))
+        found = {from_raw(raw) for raw in iter_shard(self._shards, digits[:2])}
         for pack in self.packs():
             found.update(from_raw(raw) for raw in pack.find_prefix(digits))
-        return sorted(found)
+        return sorted(oid for oid in found if oid.startswith(digits, len("sha256:")))
 
     def iter_loose(self) -> Iterator[RawId]:
         """Yield the id of every loose object, shard by shard."""
         for number in range(256):
-            shard = f"{number:02x}"
-            try:
-                names = os.listdir(os.path.join(self._shards, shard))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                with io_errors("list a shard", os.path.join(self._shards, shard)):
-                    raise error from None
-            for name in names:
-                if _HEX_NAME.match(name):
-                    yield RawId(bytes.fromhex(shard + name))
+            yield from iter_shard(self._shards, f"{number:02x}")
 
     # -- packs -----------------------------------------------------------------------------
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core.errors import AlreadyExistsError, CorruptFileError, IoFailedError, UnsafeNameError
-from muse.core.io import io_errors, overlaid_names, read_bytes
+from muse.core.io import io_errors, read_bytes
+from muse.core.overlay import overlaid_names
 from muse.core.paths import head_path, muse_dir, show_text
 from muse.core.types import ObjectId, is_object_id
 

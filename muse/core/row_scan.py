@@ -18,8 +18,6 @@ from typing import Self
 from muse.core.scan import find_changed_rows
 from muse.core.stat_columns import StatColumns
 
-# With fewer rows a second process costs more than it saves.
-_MANY = 20_000
 # The parent looks at the folders meanwhile.
 _CHILD_SHARE = 0.54
 
@@ -43,8 +41,7 @@ class RowScan:
         self._others = range(rows.stop, rows.stop)
         self._pid = 0
         self._pipe = -1
-        cores = os.cpu_count() or 1
-        if min(processes, cores) > 1 and len(rows) >= _MANY and threading.active_count() == 1:
+        if (os.cpu_count() or 1) > 1 and threading.active_count() == 1:
             middle = rows.stop - int(len(rows) * _CHILD_SHARE)
             self._own, self._others = range(rows.start, middle), range(middle, rows.stop)
 

@@ -134,7 +134,7 @@ def _file(entry: FileEntry | None) -> FileEntry | None:
 def load_stat_cache(root: Path) -> StatCache | None:
     """Read the cache; None when it is missing, damaged, or from another program or machine."""
     with contextlib.suppress(
-        MuseError, CodecError, KeyError, TypeError, ValueError, AttributeError
+        MuseError, CodecError, LookupError, TypeError, ValueError, AttributeError, OverflowError
     ):
         path = stat_cache_path(root)
         # Not kept in a variable: the bytes are not needed once they are decoded.
@@ -209,7 +209,7 @@ def _decode(value: list[Any]) -> StatCache | None:
     cache.tree = RawId(tree)
     files = cache.files
     files.paths = _split(paths)
-    files.base_ids = bytearray(base_ids)
+    files.base_ids = bytearray(memoryview(base_ids))  # a number would ask for that much memory
     for column, data in zip(files.arrays, columns, strict=True):
         column.frombytes(data)
         if len(column) != len(files.paths):

@@ -40,6 +40,7 @@ from muse.core.io import (
     sync_filesystem,
     write_bytes_atomic,
 )
+from muse.core.journal_record import FileMove, Record
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
@@ -91,11 +92,10 @@ class Transaction:
         self.details: dict[str, str] = {}
         self.summary = summary
         self._refs = refs
-        self._operation = operation
+        self._operation, self._who = operation, who
         self._level = level
         self._each = level != durability.BATCH
         self._unsynced = self._waived_before = False
-        self._who = who
         self._lock = WriteLock(self.root, command=operation, wait_s=wait_s)
         self._journal = journal.Journal((), 0)
         self._pending: dict[RawId, tuple[ObjectType, bytes]] = {}
@@ -274,7 +274,7 @@ class Transaction:
             for raw, (kind, payload) in self._pending.items()
         )
         dropped = tuple(f"logs/{name}" for name, (_, new, _) in self._moves.items() if new is None)
-        record = journal.Record(objects, tuple(files), tuple(lines), dropped)
+        record = Record(objects, tuple(files), tuple(lines), dropped)
         if any(record):
             after = journal.append(self.root, record, self._journal)
             try:
@@ -322,24 +322,24 @@ class Transaction:
         if self._unsynced:
             sync_filesystem(muse_dir(self.root))
 
-    def _ref_moves(self) -> Iterator[journal.FileMove]:
+    def _ref_moves(self) -> Iterator[FileMove]:
         # Deletions first, so that a rename from `a` to `a/b` finds its folder free.
         for name, (old, new, _) in sorted(self._moves.items(), key=lambda move: bool(move[1][1])):
             before = journal.digest(f"{old}\n".encode() if old else None)
-            yield journal.FileMove(name, before, f"{new}\n".encode() if new else None)
+            yield FileMove(name, before, f"{new}\n".encode() if new else None)
 
-    def _head_moves(self) -> Iterator[journal.FileMove]:
+    def _head_moves(self) -> Iterator[FileMove]:
         if self._head is not None:
             before = read_bytes(head_path(self.root), doing="read HEAD")
             after = self._head[0].encode("utf-8", "surrogateescape")
-            yield journal.FileMove("HEAD", journal.digest(before), after)
+            yield FileMove("HEAD", journal.digest(before), after)
 
-    def _stage_moves(self) -> Iterator[journal.FileMove]:
+    def _stage_moves(self) -> Iterator[FileMove]:
         path = stage_path(self.root)
         if path in self._files:
             before = read_bytes(path, doing="read the stage")
             name = path.relative_to(muse_dir(self.root)).as_posix()
-            yield journal.FileMove(name, journal.digest(before), self._files[path])
+            yield FileMove(name, journal.digest(before), self._files[path])
 
     def _reflog_lines(self, head_before: str) -> Iterator[tuple[str, bytes]]:
         head_after = self._head[0] if self._head else head_before

@@ -17,8 +17,7 @@ from muse.core.file_content import BIG_FILE, StatKey, read_content, tree_mode
 from muse.core.folders import Folders
 from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
 from muse.core.paths import is_reserved_name
-from muse.core.row_scan import RowScan
-from muse.core.scan import find_key, is_folder_key, iter_parents
+from muse.core.scan import find_changed_rows, find_key, is_folder_key, iter_parents
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import FileEntry
 from muse.core.types import RawId
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 # The content of a big file whose size says that it differs from HEAD's: not read to say so.
 UNREAD: Final = RawId(b"")
+# With fewer rows a second process costs more than it saves.
+_MANY_ROWS: Final = 20_000
 # More known files than this get rows of their own before a folder is looked at.
 _MANY_LOOSE: Final = 1000
 
@@ -161,9 +162,15 @@ class WorkTree:
         self._real.clear()
         self._touch_below(top)
         rows = self.cache.files.below(top)
-        with RowScan(self.root, self.cache.files, rows, processes=self.processes) as scan:
+        if self.processes > 1 and len(rows) >= _MANY_ROWS:
+            from muse.core.row_scan import RowScan  # start-up time: only for large trees
+
+            with RowScan(self.root, self.cache.files, rows) as scan:
+                lost = self._folders.refresh_below(top)
+                changed, missing = scan.finish()
+        else:
             lost = self._folders.refresh_below(top)
-            changed, missing = scan.finish()
+            changed, missing = find_changed_rows(self.root, self.cache.files, rows)
         gone = set(missing)
         for folder in lost:
             gone.update(self.cache.files.below(folder))

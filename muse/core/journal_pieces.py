@@ -1,0 +1,90 @@
+"""The small files that a journal moves: read as they are, judged, and written again."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+from muse.core import codec, io
+from muse.core.errors import IoFailedError
+from muse.core.types import is_object_id
+
+_TAIL: Final = 1 << 16
+
+
+def read_present(path: Path) -> bytes | None:
+    """Return what a file holds; empty for one that cannot be read."""
+    try:
+        return io.read_bytes(path, doing="read")
+    except IoFailedError:
+        return b"" if path.is_file() else None
+
+
+def is_plausible(path: str, data: bytes) -> bool:
+    """Tell a file that means something from one that a power cut tore."""
+    text = data.decode("utf-8", "replace").strip()
+    if path == "HEAD":
+        return text.startswith("ref: refs/heads/") or is_object_id(text.removeprefix("commit: "))
+    if path.startswith("refs/"):
+        return is_object_id(text)
+    try:
+        codec.unseal(data)
+    except codec.CodecError:
+        return False
+    return True
+
+
+def has_line(path: Path, line: bytes) -> bool:
+    """Tell whether a line stands near the end of a log."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            return line in file.read().split(b"\n")
+    except OSError:
+        return False
+
+
+def append_missing(path: Path, line: bytes) -> None:
+    """Append a line that recovery misses."""
+    try:
+        append_line(path, line)
+    except IoFailedError as error:
+        # A log that can never be written must not block; on a full disk it can be, later.
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line to a log, which deleted refs may have left as a folder."""
+    if path.is_dir():
+        remove_empty_dirs(path)
+    io.append_line(path, line)
+
+
+def write_file(muse: Path, name: str, data: bytes | None) -> None:
+    """Write or remove a ref, HEAD or the stage, without a sync."""
+    path = muse / name
+    if data is not None:
+        if path.is_dir():
+            remove_empty_dirs(path)
+        io.write_bytes_atomic(path, data)
+        return
+    io.remove_file(path)
+    parent = path.parent
+    # A deleted branch `a/b` leaves no folder `a` in the way of a branch `a`.
+    while len(parent.relative_to(muse).parts) > 2:
+        try:
+            parent.rmdir()
+        except OSError:
+            break
+        parent = parent.parent
+
+
+def remove_empty_dirs(path: Path) -> None:
+    """Remove a folder that holds nothing but empty folders, as deleted refs leave them."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
