@@ -51,13 +51,24 @@ class Hint(NamedTuple):
         return bool(self.paths or self.folders or self.meta or self.reconcile)
 
 
-def sort_events(events: Iterable[tuple[int, str]], root: str, *, seen_s: float) -> Hint:
+def _nothing(_name: str) -> bool:
+    return False
+
+
+def sort_events(
+    events: Iterable[tuple[int, str]],
+    root: str,
+    *,
+    seen_s: float,
+    is_temp: Callable[[str], bool] = _nothing,
+) -> Hint:
     """Turn raw events into a hint.
 
     Args:
         events: (1 added, 2 modified, 3 deleted; absolute path).
         root: The repository's folder, as the watcher was given it.
         seen_s: When they were seen.
+        is_temp: Tells the name of a file that is being written and will be renamed.
     """
     base = root.rstrip("/") + "/"
     paths: set[bytes] = set()
@@ -73,7 +84,7 @@ def sort_events(events: Iterable[tuple[int, str]], root: str, *, seen_s: float) 
             if kind:
                 meta.add(kind)
             continue
-        if "/.git/" in f"/{relative}/" or relative.rpartition("/")[2].startswith(".restore-tmp-"):
+        if "/.git/" in f"/{relative}/" or is_temp(relative.rpartition("/")[2]):
             continue
         count += 1
         path = os.fsencode(relative)
@@ -104,6 +115,7 @@ class Watcher:
         root: The repository's folder.
         hear: Called from the watcher's thread with each hint.
         tell: Called from that thread with ``live``, ``polling`` or ``stopped`` and a reason.
+        is_temp: As in `sort_events`.
         poll_s: How often everything is looked at when there are no watches.
         sweep_s: How often everything is looked at without any reason.
     """
@@ -114,9 +126,11 @@ class Watcher:
         hear: Callable[[Hint], None],
         tell: Callable[[str, str], None],
         *,
+        is_temp: Callable[[str], bool] = _nothing,
         poll_s: float = 2.0,
         sweep_s: float = 90.0,
     ) -> None:
+        self._is_temp = is_temp
         self._root, self._hear, self._tell = root, hear, tell
         self.poll_s, self.sweep_s = poll_s, sweep_s
         self._stop = threading.Event()
@@ -163,7 +177,8 @@ class Watcher:
             if first:
                 first = False
                 self._tell("live", "")
-            hint = sort_events(((int(c), p) for c, p in events), self._root, seen_s=now)
+            pairs = ((int(change), path) for change, path in events)
+            hint = sort_events(pairs, self._root, seen_s=now, is_temp=self._is_temp)
             late = now - last_turn > LATE_S
             if late and not hint.reconcile:
                 hint = hint._replace(reconcile="the watcher was late", seen_s=now)

@@ -166,11 +166,9 @@ class NewFile:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes."""
         with io_errors("write", self._folder):
-            written = os.write(self.fd, data)
-            if written < len(data):
-                rest = memoryview(data)[written:]
-                while rest:
-                    rest = rest[os.write(self.fd, rest) :]
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(self.fd, rest) :]
 
     def sync(self) -> None:
         """Make the bytes durable before a name can point at them."""

@@ -203,6 +203,16 @@ def check_path(path: bytes, *, fold: bool = CASE_FOLDING) -> None:
         where = where + b"/" + name if where else name
 
 
+def outside_repositories(path: bytes) -> bytes | None:
+    """Return the folder around ``.git`` or ``.muse`` for a path in it; None for our own."""
+    at = 0
+    for name in path.split(b"/"):
+        if is_reserved_name(name):
+            return path[: at - 1] if at else None
+        at += len(name) + 1
+    return path
+
+
 def to_repo_path(root: Path, argument: str, *, cwd: Path) -> bytes:
     """Turn what a user typed into a repository path; ``b""`` is the root itself.
 

@@ -16,7 +16,7 @@ from muse.core.errors import FileChangingError
 from muse.core.file_content import BIG_FILE, StatKey, read_content, tree_mode
 from muse.core.folders import Folders
 from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
-from muse.core.paths import is_reserved_name
+from muse.core.paths import outside_repositories
 from muse.core.scan import find_changed_rows, find_key, is_folder_key, iter_parents
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import FileEntry
@@ -151,7 +151,7 @@ class WorkTree:
         """
         self._real.clear()
         # Folders before what is below them.
-        wanted = {p if p == EXCLUDE else _outside_repositories(p) for p in paths}
+        wanted = {p if p == EXCLUDE else outside_repositories(p) for p in paths}
         if wanted & {b"", EXCLUDE}:
             self.refresh_all()
             return
@@ -421,13 +421,3 @@ class WorkTree:
         if self._scanned:
             self._list(affected)
         return len(changes)
-
-
-def _outside_repositories(path: bytes) -> bytes | None:
-    """Return the folder around ``.git`` or ``.muse`` for a path in it; None for our own."""
-    at = 0
-    for name in path.split(b"/"):
-        if is_reserved_name(name):
-            return path[: at - 1] if at else None
-        at += len(name) + 1
-    return path

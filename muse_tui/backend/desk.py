@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, NotARepositoryError
+from muse.core.temps import family_of
 from muse.ops.remote_config import forget_config, list_remotes
 from muse_tui.backend import diffs, health, history
 from muse_tui.backend.board import Board
@@ -112,7 +113,12 @@ class Desk:
             self._session = session
 
     def _start_watcher(self, place: Place) -> None:
-        self._watcher = Watcher(os.fspath(place.root), self._on_hint, self._on_watch)
+        self._watcher = Watcher(
+            os.fspath(place.root),
+            self._on_hint,
+            self._on_watch,
+            is_temp=lambda name: family_of(name) is not None,
+        )
         self._watcher.start()
 
     def close(self, *, clean: bool) -> None:
