@@ -5,8 +5,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Tests run in parallel; JOBS=0 runs them in one process.
 JOBS   ?= 2
+# Seconds of fuzzing, shared by all parsers.
+TIME   ?= 60
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench fuzz format clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +26,10 @@ check: $(READY)         ## format, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(READY)          ## coverage-guided, over every parser; TIME=600 for longer, ONLY=stage for one
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz.run $(TIME) $(ONLY)
 
 format: $(READY)        ## what `check` would ask for
 	$(BIN)/ruff format .

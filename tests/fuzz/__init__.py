@@ -1,0 +1,1 @@
+"""Every parser of the repository's own files, fed with anything."""
