@@ -178,11 +178,12 @@ def _given_again(
     setup: Callable[[Path], None], name: str, command: str, *repos: str, least: int
 ) -> Scene:
     case = Case(name, (tuple(command.split()),), repos, repeat=True)
-    return Scene(setup, case, 750, least)
+    # Giving a command again takes longer than looking.
+    return Scene(setup, case, 450, least)
 
 
 SCENES: tuple[Scene, ...] = (
-    _given_again(empty, "init", "init", ".", least=250),
+    _given_again(empty, "init", "init", ".", least=170),
     _scene(empty, "init, commit", "init", "commit -m x", least=450),
     _scene(plain, "add", "add .", least=130),
     _scene(many, "add 50", "add .", least=65),
@@ -195,10 +196,10 @@ SCENES: tuple[Scene, ...] = (
         plain, "a day",
         "add .", "commit -m x", "branch topic", "tag v1", "commit --amend -m y", "undo",
         "branch -m topic other", "tag -a v2 -m two", "gc", "branch -D other",
-        least=2200, limit=2200,
+        least=3300, limit=1800,
     ),
     _scene(full_journal, "checkpoint", "tag one-more", least=40),
-    _scene(nearly_full_journal, "amend, checkpoint", "commit --amend -m y", "tag a", least=210),
+    _scene(nearly_full_journal, "amend, checkpoint", "commit --amend -m y", "tag a", least=150),
     _scene(branches, "branch create", "branch other", least=50),
     _scene(branches, "branch rename", "branch -m topic topic/sub", least=80),
     _scene(branches, "branch delete", "branch -D topic", least=30),
@@ -210,13 +211,13 @@ SCENES: tuple[Scene, ...] = (
     _scene(branches, "undo", "undo", least=50),
     _scene(branches, "gc", "gc", least=65),
     _scene(many, "commit, gc", "commit -m x", "gc", least=280),
-    _scene(temps_left, "sweep", "status", least=20),
-    _scene(cut_commit, "recovery", "status", least=1),
-    _scene(cut_commit, "recovery, commit", "status", "commit --amend -m y", least=1),
-    _scene(cut_rename, "recovery of a rename", "branch later", "tag v1", least=1),
-    _given_again(ahead, "push", "-C here push origin main", *BOTH, least=700),
+    _scene(temps_left, "sweep", "status", least=45),
+    _scene(cut_commit, "recovery", "status", least=150),
+    _scene(cut_commit, "recovery, commit", "status", "commit --amend -m y", least=400),
+    _scene(cut_rename, "recovery of a rename", "status", "branch later", "tag v1", least=520),
+    _given_again(ahead, "push", "-C here push origin main", *BOTH, least=750),
     _given_again(behind, "fetch", "-C here fetch origin", *BOTH, "other", least=420),
-    _given_again(source, "clone", "clone {parent}/source copy", "copy", least=700),
+    _given_again(source, "clone", "clone {parent}/source copy", "copy", least=900),
 )  # fmt: skip
 
 
