@@ -31,11 +31,12 @@ class RowScan:
         root: The working tree's folder.
         files: The rows.
         rows: Which of them.
-        processes: 2 to fork a child for a large number of rows; only for a process that has no
-            other threads, since a fork in the midst of those is not safe.
+
+    A process with other threads does all of it alone, since a fork in their midst is not safe; so
+    does one with a single core.
     """
 
-    def __init__(self, root: bytes, files: StatColumns, rows: range, *, processes: int = 1) -> None:
+    def __init__(self, root: bytes, files: StatColumns, rows: range) -> None:
         self._root, self._files = root, files
         self._own = rows
         self._others = range(rows.stop, rows.stop)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
 from muse.core.commits import decode_commit
 from muse.core.config import Config
+from muse.core.file_states import UNREAD
 from muse.core.ignore import EXCLUDE
 from muse.core.paths import MUSE, config_path
 from muse.core.refs import Head, RefStore
@@ -28,7 +29,7 @@ from muse.core.stat_cache import StatCache, load_stat_cache, save_stat_cache
 from muse.core.status_entries import Status, StatusEntry, compare_entries, find_renames
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import to_raw
-from muse.core.worktree import UNREAD, WorkTree
+from muse.core.worktree import WorkTree
 
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
@@ -339,8 +340,9 @@ class StatusEngine:
         if work is None:
             return False
         files = len(work.cache.files) + len(work.cache.files.loose)
-        learned = work.files_read + work.bytes_read / 20_000 + work.folders_listed + self._moved
+        read = work.files.files_read + work.files.bytes_read / 20_000
+        learned = read + work.folders_listed + self._moved
         if only_if_useful and self._loaded_size >= 0 and learned <= files * _SAVE_SHARE + 8:
             return False
-        work.files_read = work.bytes_read = self._moved = 0
+        work.files.files_read = work.files.bytes_read = self._moved = 0
         return save_stat_cache(self._root, work.cache)

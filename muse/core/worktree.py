@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from muse.core.errors import FileChangingError
-from muse.core.file_content import BIG_FILE, StatKey, read_content, tree_mode
+from muse.core.file_content import StatKey, tree_mode
+from muse.core.file_states import UNREAD, FileStates
 from muse.core.folders import Folders
 from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
 from muse.core.paths import outside_repositories
@@ -25,8 +25,6 @@ from muse.core.types import RawId
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
 
-# The content of a big file whose size says that it differs from HEAD's: not read to say so.
-UNREAD: Final = RawId(b"")
 # With fewer rows a second process costs more than it saves.
 _MANY_ROWS: Final = 20_000
 # More known files than this get rows of their own before a folder is looked at.
@@ -45,8 +43,7 @@ class WorkTree:
         differing: Path in HEAD's tree → what is in the working tree instead; None is nothing.
             A path of HEAD's tree that is absent here is in the working tree as HEAD has it.
         touched: Paths whose state may have changed; whoever has looked at them clears it.
-        files_read: How many files were read.
-        bytes_read: How many bytes that were.
+        files: Looks at single files, and remembers what they hold.
         processes: How many processes may share the work of `refresh_all`; see `RowScan`.
     """
 
@@ -55,16 +52,11 @@ class WorkTree:
         self.cache = cache
         self.differing: dict[bytes, FileEntry | None] = {}
         self.touched: set[bytes] = set()
-        self.files_read = 0
-        self.bytes_read = 0
         self.processes = 1
         self._store = store
         self._scanned = False
-        # Files read too soon after their last change for anything to be remembered.
-        self._unsettled: set[bytes] = set()
         self._folders = Folders(root, cache, self.touched)
-        # Known real folders, while one refresh runs.
-        self._real: dict[bytes, bool] = {}
+        self.files = FileStates(self.root, cache, note_parents=self._folders.note_parents)
 
     @property
     def rules(self) -> IgnoreRules:
@@ -116,10 +108,10 @@ class WorkTree:
         if base is None:
             # A known row was found unchanged by the last refresh.
             known = files.content_at(row) if row >= 0 else None
-            return known or self.look(path)
+            return known or self.files.look(path)
         entry = self.differing.get(path, base)
         if read and entry is not None and entry[1] == UNREAD:
-            entry = self.look(path, read=True)
+            entry = self.files.look(path, read=True)
             self._set(path, base, entry)
         return entry
 
@@ -149,7 +141,7 @@ class WorkTree:
         Raises:
             IoFailedError: As `refresh_all`.
         """
-        self._real.clear()
+        self.files.forget_folders()
         # Folders before what is below them.
         wanted = {p if p == EXCLUDE else outside_repositories(p) for p in paths}
         if wanted & {b"", EXCLUDE}:
@@ -159,7 +151,7 @@ class WorkTree:
             self._refresh_path(path)
 
     def _refresh_below(self, top: bytes) -> None:
-        self._real.clear()
+        self.files.forget_folders()
         self._touch_below(top)
         rows = self.cache.files.below(top)
         if self.processes > 1 and len(rows) >= _MANY_ROWS:
@@ -182,7 +174,9 @@ class WorkTree:
         if files.loose and (not top or len(files.loose) > _MANY_LOOSE):
             files.insert(list(files.loose))
         prefix = top + b"/" if top else b""
-        self.touched.update(p for p in (*files.loose, *self._unsettled) if p.startswith(prefix))
+        self.touched.update(
+            p for p in (*files.loose, *self.files.unsettled) if p.startswith(prefix)
+        )
 
     def _take_rows(self, rows: range, changed: list[int], gone: set[int]) -> None:
         """Note how a stretch of rows compares with the working tree.
@@ -196,14 +190,19 @@ class WorkTree:
             return
         files = self.cache.files
         now = self._known_differing(rows, gone.union(changed))
+        to_look: list[tuple[bytes, FileEntry]] = []
         for row in gone.union(changed):
-            path = files.paths[row]
-            if not files.base_modes[row]:
+            path, base = files.paths[row], files.base(row)
+            if base is None:
                 # Not in HEAD's tree: read when somebody asks.
                 self._forget(path)
-                continue
-            entry = None if row in gone else self.look(path)
-            if entry != files.base(row):
+            elif row in gone:
+                now[path] = None
+            else:
+                to_look.append((path, base))
+        found = self.files.look_at_all([path for path, _ in to_look])
+        for (path, base), entry in zip(to_look, found, strict=True):
+            if entry != base:
                 now[path] = entry
         old = self._differing_in(rows)
         for path in old.keys() | now.keys():
@@ -245,7 +244,7 @@ class WorkTree:
         self.touched.add(path)
         shown = True
         for parent in iter_parents(path):
-            if not self._is_real_folder(parent):
+            if not self.files.is_real_folder(parent):
                 self._refresh_entry(parent, shown=shown)
                 return
             if shown and not self._folders.is_listed(parent):
@@ -265,7 +264,7 @@ class WorkTree:
             shown: Whether untracked files are shown there.
         """
         self.touched.add(path)
-        self._real.pop(path, None)
+        self.files.forget_folder(path)
         key = find_key(self.root, path)
         if key is not None and is_folder_key(key):
             self._folders.remove_file(path)
@@ -306,7 +305,7 @@ class WorkTree:
     def _refresh_row(self, path: bytes, key: StatKey | None) -> None:
         base = self.find_base(path)
         if base is not None:
-            self._set(path, base, self.look(path) if key is not None else None)
+            self._set(path, base, self.files.look(path) if key is not None else None)
         elif key is None or self.cache.files.content_of(path, key) is None:
             self.cache.files.forget(path)
 
@@ -316,77 +315,6 @@ class WorkTree:
         else:
             self.differing[path] = entry
         self.touched.add(path)
-
-    # -- one file ----------------------------------------------------------------------------
-
-    def look(self, path: bytes, *, read: bool = False) -> FileEntry | None:
-        """Look at one file now, and read it if it may have changed.
-
-        Args:
-            path: A repository path.
-            read: Also read a big file whose size says already that it is not what HEAD has.
-
-        Returns:
-            Mode and content; None when there is no file, or it lies behind a link.
-
-        Raises:
-            IoFailedError: It cannot be read.
-        """
-        if not all(self._is_real_folder(parent) for parent in iter_parents(path)):
-            return None
-        key = find_key(self.root, path)
-        mode = tree_mode(key[0]) if key is not None else 0
-        if key is None or not mode:
-            return None
-        files = self.cache.files
-        known = files.content_of(path, key)
-        if known is not None:
-            return known
-        if not read and key[2] > BIG_FILE and self._has_other_size(path, key[2]):
-            return mode, UNREAD
-        try:
-            content = read_content(self.root + b"/" + path)
-        except FileChangingError:
-            self._unsettled.add(path)
-            return mode, UNREAD
-        if content is None:
-            return None
-        self.files_read += 1
-        self.bytes_read += content.key[2]
-        if content.settled:
-            self.remember(path, content.key, content.raw)
-        else:
-            files.forget(path)
-            self._unsettled.add(path)
-        return content.mode, content.raw
-
-    def remember(self, path: bytes, key: StatKey, raw: RawId) -> None:
-        """Note the content of a file that was read with a settled stat key."""
-        self.cache.files.remember(path, key, raw)
-        self._unsettled.discard(path)
-        if path.rpartition(b"/")[0] not in self.cache.folders:
-            self._folders.note_parents(path)
-
-    def expect(self, paths: Iterable[bytes]) -> None:
-        """Make rows for files that are about to be remembered: many at once cost less."""
-        files = self.cache.files
-        files.insert([path for path in paths if files.find(path) < 0])
-
-    def _has_other_size(self, path: bytes, size: int) -> bool:
-        files = self.cache.files
-        row = files.find(path)
-        return (
-            row >= 0
-            and bool(files.base_modes[row] and files.modes[row])
-            and path not in files.differs
-            and files.sizes[row] != size
-        )
-
-    def _is_real_folder(self, folder: bytes) -> bool:
-        known = self._real.get(folder)
-        if known is None:
-            known = self._real[folder] = is_folder_key(find_key(self.root, folder))
-        return known
 
     # -- HEAD --------------------------------------------------------------------------------
 
@@ -402,7 +330,7 @@ class WorkTree:
         """
         if tree == self.cache.tree:
             return 0
-        self._real.clear()
+        self.files.forget_folders()
         changes = self.cache.move_to(self._store, tree)
         left: list[bytes] = []
         for path, old, new in changes:
@@ -413,9 +341,9 @@ class WorkTree:
                 continue
             self._folders.remove_file(path)
             if self._scanned:
-                entry = self.look(path) if old is None else self.differing.get(path, old)
+                entry = self.files.look(path) if old is None else self.differing.get(path, old)
                 if entry is not None and entry[1] == UNREAD:
-                    entry = self.look(path)
+                    entry = self.files.look(path)
                 self._set(path, new, entry)
         affected = self._folders.affected_by([path for path, *_ in changes], left)
         if self._scanned:

@@ -216,4 +216,4 @@ class _Move:
         """Remember the files whose time lies far enough back for a change to show."""
         clock_ns = time.time_ns()
         while self._fresh and is_settled(self._fresh[0][1], clock_ns):
-            self._work.remember(*self._fresh.popleft())
+            self._work.files.remember(*self._fresh.popleft())

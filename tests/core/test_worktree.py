@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import signal
 import socket
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,17 +17,27 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from muse.core.errors import FileChangingError, IoFailedError
-from muse.core.file_content import BIG_FILE, is_settled, read_content, stat_key
+from muse.core.file_content import (
+    BIG_FILE,
+    FileContent,
+    hash_chunks,
+    is_settled,
+    read_content,
+    stat_key,
+)
+from muse.core.file_states import UNREAD
+from muse.core.read_ahead import read_many
 from muse.core.repo import Repository, open_repo
 from muse.core.row_scan import RowScan
 from muse.core.scan import compare_keys, find_changed_rows, list_folder
 from muse.core.stat_columns import StatColumns
 from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RawId, blob_id, to_raw
-from muse.core.worktree import UNREAD
 from muse.ops.add import add
 from muse.ops.commit import commit
 from muse.ops.status import open_engine, read_status
 from tests.core.edits import ADA, fresh_status, make_repo
+
+ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
@@ -145,6 +157,46 @@ class TestReading:
                 read_content(os.fsencode(folder / "secret"))
 
 
+class TestReadingMany:
+    """`read_many` gives what reading one after the other gives, in the same order."""
+
+    @pytest.mark.parametrize("size", [10, 100 << 10])
+    def test_order_and_content(self, tmp_path: Path, size: int) -> None:
+        """Small files and large ones, read in threads, with a big, a missing and an odd one."""
+        paths: list[bytes] = []
+        for number in range(40):
+            path = tmp_path / f"{number}"
+            path.write_bytes(b"%d" % number * size)
+            paths.append(os.fsencode(path))
+        (tmp_path / "20").write_bytes(b"big" * BIG_FILE)
+        (tmp_path / "21").unlink()
+        (tmp_path / "22").unlink()
+        (tmp_path / "22").symlink_to("20")
+        sizes: list[int] = []
+
+        def sink(size: int, chunks: Iterator[bytes]) -> RawId:
+            sizes.append(size)
+            return hash_chunks(size, chunks)
+
+        expected = [content and content[:4] for content in map(read_content, paths)]
+        for chosen in (hash_chunks, sink):
+            found = list(read_many(paths, sink=chosen))
+            assert [(isinstance(c, FileContent) and c[:4]) or None for c in found] == expected
+        assert sizes == [3 * BIG_FILE]
+
+    def test_an_error_ends_the_threads(self) -> None:
+        """The error of an unreadable file comes up, and nothing is left running."""
+        with as_nobody() as folder:
+            for number in range(30):
+                (folder / f"{number:02d}").write_bytes(bytes(100 << 10))
+            (folder / "20").chmod(0)
+            paths = [os.fsencode(folder / f"{number:02d}") for number in range(30)]
+            before = threading.active_count()
+            with pytest.raises(IoFailedError, match="20"):
+                list(read_many(paths))
+            assert threading.active_count() == before
+
+
 class TestSettled:
     """A stat key is trusted only when every later change must show in it."""
 
@@ -231,6 +283,18 @@ class TestListing:
             assert engine.status() == fresh_status(repo)
 
 
+def make_rows(tmp_path: Path) -> tuple[StatColumns, bytes]:
+    """Return many rows of few files: most are missing, some are changed, some as known."""
+    files = StatColumns()
+    files.insert(b"%06d" % n for n in range(20_000))
+    for n in range(0, 20_000, 400):
+        path = tmp_path / f"{n:06d}"
+        path.write_bytes(b"x")
+        if n % 800:
+            files.remember(b"%06d" % n, stat_key(os.lstat(path)), RawId(bytes(32)))
+    return files, os.fsencode(tmp_path)
+
+
 class TestBulkComparison:
     """The loop inside C tells the same as one look after the other."""
 
@@ -248,43 +312,42 @@ class TestBulkComparison:
             Path(os.fsdecode(full[n])).write_bytes(b"something else")
         assert compare_keys(full, keys, len(full)) == (other, gone)
 
-    def test_two_processes_find_what_one_finds(self, tmp_path: Path) -> None:
-        """A forked child's share comes back complete and in place."""
-        files, root = self.make_rows(tmp_path)
+    def test_alone_or_in_two_the_answer_is_one(self, tmp_path: Path) -> None:
+        """Whatever a process may do, it finds what looking one after the other finds."""
+        files, root = make_rows(tmp_path)
         rows = range(len(files))
-        with RowScan(root, files, rows, processes=2) as scan:
+        with RowScan(root, files, rows) as scan:
             found = scan.finish()
         assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
 
-    def test_a_child_that_dies_costs_nothing_but_time(self, tmp_path: Path) -> None:
-        """When the child is killed the parent looks at its share as well."""
-        files, root = self.make_rows(tmp_path)
-        rows = range(len(files))
-        with RowScan(root, files, rows, processes=2) as scan:
-            if scan._pid:
-                os.kill(scan._pid, signal.SIGKILL)
-            found = scan.finish()
-        assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
+    @pytest.mark.parametrize("killed", [False, True])
+    def test_a_forked_child(self, tmp_path: Path, killed: bool) -> None:
+        """Its share comes back complete; if it is killed the parent looks at that as well."""
+        script = f"""if True:
+            import os, signal, sys
+            from pathlib import Path
+            from muse.core.row_scan import RowScan
+            from muse.core.scan import find_changed_rows
+            from tests.core.test_worktree import make_rows
+            files, root = make_rows(Path(sys.argv[1]))
+            rows = range(len(files))
+            with RowScan(root, files, rows) as scan:
+                assert scan._pid or os.cpu_count() == 1
+                if {killed} and scan._pid:
+                    os.kill(scan._pid, signal.SIGKILL)
+                found = scan.finish()
+            assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
+            """
+        # A process of its own: the test's may have threads.
+        subprocess.run([sys.executable, "-c", script, tmp_path], cwd=ROOT, check=True)
 
     def test_no_child_is_left_after_an_error(self, tmp_path: Path) -> None:
         """Leaving the block early reaps the child."""
-        files, root = self.make_rows(tmp_path)
-        scan = RowScan(root, files, range(len(files)), processes=2)
+        files, root = make_rows(tmp_path)
+        scan = RowScan(root, files, range(len(files)))
         with pytest.raises(KeyError), scan:
             raise KeyError
         assert scan._pid == 0
-
-    @staticmethod
-    def make_rows(tmp_path: Path) -> tuple[StatColumns, bytes]:
-        """Return many rows of few files: most are missing, some are changed, some as known."""
-        files = StatColumns()
-        files.insert(b"%06d" % n for n in range(20_000))
-        for n in range(0, 20_000, 400):
-            path = tmp_path / f"{n:06d}"
-            path.write_bytes(b"x")
-            if n % 800:
-                files.remember(b"%06d" % n, stat_key(os.lstat(path)), RawId(bytes(32)))
-        return files, os.fsencode(tmp_path)
 
 
 class TestReadOnly:
