@@ -77,6 +77,7 @@ def read_job(folder: Path) -> JobView | None:
         ended_s=float(ended) if isinstance(ended, int | float) else 0.0,
         message=message,
         hint=str(result.get("hint", "")),
+        problem=str(result.get("kind", "")),
         data=tuple((str(k), str(v)) for k, v in data.items()) if isinstance(data, dict) else (),
     )
 

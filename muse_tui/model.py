@@ -285,6 +285,7 @@ class JobView(NamedTuple):
         ended_s: When it ended, or 0.
         message: The result or the error in one sentence.
         hint: What to do next.
+        problem: The name of the error, when it failed.
         data: Facts of the result by name.
     """
 
@@ -300,6 +301,7 @@ class JobView(NamedTuple):
     ended_s: float = 0.0
     message: str = ""
     hint: str = ""
+    problem: str = ""
     data: tuple[tuple[str, str], ...] = ()
 
 

@@ -97,7 +97,13 @@ def main() -> int:
 
         failure: Failure = as_failure(error)
         (folder.folder / "log").write_text(failure.trace or failure.message, encoding="utf-8")
-        folder.end("failed", message=failure.message, hint=failure.hint, trace=failure.trace)
+        folder.end(
+            "failed",
+            message=failure.message,
+            hint=failure.hint,
+            trace=failure.trace,
+            kind=failure.kind,
+        )
     _forget_old(folder.folder.parent)
     return 0
 

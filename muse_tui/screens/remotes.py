@@ -22,6 +22,7 @@ class RemoteActions(ActionBase):
     def __init__(self) -> None:
         super().__init__()
         self.desk: JobDesk | None = None
+        self.diverged = ""
 
     # Keys -------------------------------------------------------------------------------------
 
@@ -38,8 +39,33 @@ class RemoteActions(ActionBase):
             self.say("There is nothing to push yet.", hint="c commit", level="info")
             return
         remote = await self._remote("push to")
-        if remote:
-            self.start_job("push", f"{remote}/{self.head.branch}", remote=remote)
+        if not remote:
+            return
+        force = False
+        if self.diverged == self.head.branch:
+            answer = await self._after_divergence(remote)
+            if answer == "pull":
+                self.start_job("pull", f"{remote}/{self.head.branch}", remote=remote)
+            if answer not in {"push", "force"}:
+                return
+            force = answer == "force"
+        self.start_job("push", f"{remote}/{self.head.branch}", remote=remote, force=force)
+
+    async def _after_divergence(self, remote: str) -> str | None:
+        """Ask how to go on after a push that was refused; force wants the branch's name."""
+        branch = self.head.branch
+        choices = [
+            boxes.Choice("p", "pull first", "pull"),
+            boxes.Choice("a", "try the same push again", "push"),
+            boxes.Choice("f", f"force: drop what only {remote} has", "force", danger=True),
+        ]
+        note = f"{remote}/{branch} has commits that are not here."
+        answer = await self.choose(boxes.MenuScreen("Push", choices, note=note, danger=True))
+        if answer != "force":
+            return answer
+        note = f"Commits that only {remote}/{branch} has will be dropped there. z cannot help."
+        word = await self.choose(boxes.AskScreen("Force push", note=note, word=branch))
+        return "force" if word == branch else None
 
     @work(group="boxes", exit_on_error=False)
     async def action_pull(self) -> None:
@@ -146,9 +172,13 @@ class RemoteActions(ActionBase):
                 self._forget_draft()
             hint = "P push" if job.kind == "commit" and self.head.upstream else ""
             self.say(job.message, hint=job.hint or hint)
+            if job.kind in {"push", "pull"}:
+                self.diverged = ""
         elif job.state == "cancelled":
             self.say(f"The {job.kind} was cancelled.", hint=job.hint, level="warn")
         else:
+            if job.kind == "push" and job.problem == "NonFastForwardError":
+                self.diverged = self.head.branch
             self.say(job.message, hint=job.hint, level="bad")
             self.notify(
                 job.hint or "@ shows the log.",

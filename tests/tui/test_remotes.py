@@ -71,7 +71,7 @@ class TestPush:
     async def test_a_refused_push_says_why_and_what_next(
         self, song: Song, origin: Path, opened: Open, tmp_path: Path
     ) -> None:
-        """What the other side has and we do not is an error with a hint, not a loss."""
+        """What only the other side has is an error with a hint; force wants the branch typed."""
         other = Song(tmp_path / "other")
         other.write("theirs.txt", "x\n")
         other.commit("Theirs")
@@ -88,6 +88,20 @@ class TestPush:
                 )
             )
             assert stage.main.done_log[-1][1] == "bad"
+            await stage.press("P")
+            await stage.until(lambda: isinstance(stage.app.screen, MenuScreen))
+            await stage.press("f")
+            await stage.until(
+                lambda: (
+                    isinstance(stage.app.screen, AskScreen) and isinstance(stage.app.focused, Input)
+                )
+            )
+            await stage.press("enter")
+            assert isinstance(stage.app.screen, AskScreen)
+            await stage.type("main")
+            await stage.press("enter")
+            await stage.until(lambda: any("Pushed main" in text for text in stage.told()))
+            assert open_repo(origin).refs.read("refs/heads/main") == song.repo.head().commit
 
 
 class TestPull:
