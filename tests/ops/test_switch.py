@@ -125,7 +125,7 @@ class TestMoving:
 
 
 def _files_read(engine: StatusEngine) -> int:
-    return engine._worktree().files_read
+    return engine.worktree.files.files_read
 
 
 class TestNames:
