@@ -18,10 +18,11 @@ MAX_SECONDS: Final = 5
 
 def main(arguments: list[str]) -> int:
     """Fuzz each entry point in a process of its own: ``[seconds in all] [entry …]``."""
-    from tests.fuzz.entries import ENTRIES
-
+    # Before anything of Muse is imported: only what is imported later is instrumented.
     if arguments[:1] == ["--one"]:
         return fuzz(arguments[1], arguments[2:])
+    from tests.fuzz.entries import ENTRIES
+
     seconds = int(arguments[0]) if arguments else 60
     names = arguments[1:] or list(ENTRIES)
     for name in names:
