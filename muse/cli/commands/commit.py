@@ -119,8 +119,10 @@ def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
     lines.append(f"{plural(len(changes), 'file')} changed{': ' + told if told else ''}")
     if made.took_all and changes:
         lines.append("Nothing was staged, so all changes were committed.")
-    for path in made.passed_by:
-        lines.append(f"{show_path(path)} is a repository of its own and was passed by.")
+    lines += [
+        f"{show_path(path)} is a repository of its own and was passed by."
+        for path in made.passed_by
+    ]
     data = commit_data(made.oid, made.commit) | {
         "branch": made.branch,
         "took_all": made.took_all,
