@@ -136,7 +136,7 @@ _F, _G = (MODE_FILE, b"one"), (MODE_FILE, b"two")
 @example(({b"d/x": _F}, {b"d": _G}, {b"d/x": _F}, {b"d/x": _F, b"d/e": _G}))
 @example(({}, {b"a": _F}, {b"a": _G}, {}))
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -234,7 +234,7 @@ def _switch_with_git(
 
 
 @given(old=trees(), new=trees(), third=trees(), cut=st.integers(0, 8), data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_an_interrupted_checkout_finishes_goes_back_or_goes_elsewhere(
     old: Files, new: Files, third: Files, cut: int, data: st.DataObject
 ) -> None:

@@ -87,7 +87,7 @@ edits = st.lists(
 
 
 @given(steps=st.lists(st.tuples(edits, actions), min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_undo_brings_back_everything_and_redo_repeats_it(
     steps: list[tuple[list[tuple[str, str | None]], Action]],
 ) -> None:
