@@ -158,6 +158,11 @@ def without_noops(stage: Mapping[bytes, FileEntry | None], head: TreeFiles) -> S
     return Stage((p, entry) for p, entry in stage.items() if entry != head.find(p))
 
 
+def changes_anything(stage: Mapping[bytes, FileEntry | None], head: TreeFiles) -> bool:
+    """Tell whether a stage says anything that HEAD's tree does not say already."""
+    return any(entry != head.find(path) for path, entry in stage.items())
+
+
 def change_stage(
     stage: Mapping[bytes, FileEntry | None],
     changes: Mapping[bytes, FileEntry | None],

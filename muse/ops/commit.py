@@ -10,7 +10,7 @@ from muse.core.errors import ConflictError, MuseError, NothingToCommitError, Usa
 from muse.core.paths import stage_path
 from muse.core.refs import Head
 from muse.core.repo import Repository
-from muse.core.stage import Stage, read_stage, stage_tree
+from muse.core.stage import Stage, TreeFiles, changes_anything, read_stage, stage_tree
 from muse.core.transaction import Transaction
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import ObjectId, Progress, from_raw, to_raw
@@ -120,7 +120,8 @@ def _collect(
         _check_whole(repo)
         return stage_changes(repo, tx, untracked=False, progress=progress), False
     stage = read_stage(repo.root)
-    if stage or only_message:
+    # A stage that says what HEAD says, as one that outlived its commit does, is an empty one.
+    if only_message or changes_anything(stage, TreeFiles(repo.objects, repo.head_tree())):
         return stage, False
     if repo.bare:
         return stage, False

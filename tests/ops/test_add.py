@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from muse.core.errors import CorruptFileError, MuseError, PathNotFoundError, UsageError
+from muse.core.errors import (
+    CorruptFileError,
+    MuseError,
+    NothingToCommitError,
+    PathNotFoundError,
+    UsageError,
+)
 from muse.core.file_content import BIG_FILE
 from muse.core.paths import stage_path
 from muse.core.repo import Repository
@@ -229,6 +235,25 @@ class TestStageChanges:
             stage = stage_changes(repo, tx, untracked=False)
         assert set(stage) == {b"a", b"x"}
         assert stage[b"a"] == (MODE_FILE, to_raw(blob_id(b"two")))
+
+
+class TestOutlivedStage:
+    """A stage that says what HEAD says already, as after a kill right behind a commit."""
+
+    def test_it_is_empty_for_everyone(self, repo: Repository) -> None:
+        """Status shows nothing staged, and a commit takes what really changed."""
+        (repo.root / "a").write_text("changed")
+        add(repo, [b"a"])
+        data = stage_path(repo.root).read_bytes()
+        commit(repo, message="second", committer=WHO)
+        stage_path(repo.root).write_bytes(data)
+        assert read_status(repo, save=False).status.is_clean
+        with pytest.raises(NothingToCommitError):
+            commit(repo, message="twice", committer=WHO)
+        (repo.root / "d" / "b").write_text("changed")
+        made = commit(repo, message="third", committer=WHO)
+        assert made.took_all
+        assert read_status(repo, save=False).status.is_clean
 
 
 class TestReset:
