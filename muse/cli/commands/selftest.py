@@ -21,10 +21,15 @@ EXAMPLES = (
     ("muse selftest --crash --dir /mnt/usb", "on another file system"),
     ("muse selftest --crash --json", "the counts for a program"),
 )
+# With one date a commit has one id, whichever second its repetition is made in.
 _PERSON = {
     f"MUSE_{role}_{part}": value
     for role in ("AUTHOR", "COMMITTER")
-    for part, value in (("NAME", "Self-test"), ("EMAIL", "selftest@localhost"))
+    for part, value in (
+        ("NAME", "Self-test"),
+        ("EMAIL", "selftest@localhost"),
+        ("DATE", "1700000000 +0000"),
+    )
 }
 _SHOWN = 5
 
@@ -55,8 +60,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
 def _own_environment() -> Iterator[None]:
     """Keep the user's repository, settings and folder out of it, and put all back."""
     before, here = dict(os.environ), os.getcwd()
-    for name in ("MUSE_REPO_ROOT", "MUSE_AUTHOR_DATE", "MUSE_COMMITTER_DATE"):
-        os.environ.pop(name, None)
+    os.environ.pop("MUSE_REPO_ROOT", None)
     os.environ.update(_PERSON, HOME=os.devnull, XDG_CONFIG_HOME=os.devnull)
     try:
         yield
