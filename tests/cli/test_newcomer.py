@@ -52,6 +52,7 @@ verify
 gc
 health
 doctor
+selftest
 completions bash
 help
 """
