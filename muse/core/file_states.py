@@ -61,11 +61,11 @@ class FileStates:
         found: dict[bytes, FileEntry | None] = {}
         to_read: dict[bytes, int] = {}
         for path in paths:
-            if not all(self.is_real_folder(parent) for parent in iter_parents(path)):
-                continue
-            key = find_key(self._root, path)
+            is_there = all(self.is_real_folder(parent) for parent in iter_parents(path))
+            key = find_key(self._root, path) if is_there else None
             mode = tree_mode(key[0]) if key is not None else 0
             if key is None or not mode:
+                self._cache.files.forget(path)
                 continue
             known = self._cache.files.content_of(path, key)
             if known is not None:

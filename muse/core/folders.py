@@ -48,7 +48,13 @@ class Folders:
         self._root = os.fsencode(root)
         self._cache = cache
         self._touched = touched
+        self._path = root
         self.rules = IgnoreRules(root, gitignore=cache.gitignore)
+
+    def change_rules(self) -> None:
+        """Begin anew with other rules; the next full refresh lists everything."""
+        self.rules = IgnoreRules(self._path, gitignore=self._cache.gitignore)
+        self.forget_below(b"")
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -139,16 +145,12 @@ class Folders:
     def forget_below(self, folder: bytes) -> None:
         """Forget the rules and listings of a folder and of all below it, to list them anew."""
         self.rules_changes += 1
-        self.rules.forget(folder)
-        for known in self._below(folder):
-            self._forgotten.add(known)
-            self._forget(known)
+        self._forgotten.update(self._below(folder))
+        self._forget_below(folder)
 
     def drop(self, folder: bytes) -> None:
         """Forget a folder that is gone or not looked into, and all below it."""
-        self.rules.forget(folder)
-        for known in self._below(folder):
-            self._forget(known)
+        self._forget_below(folder)
         prefix = folder + b"/"
         for path in [p for p in self._cache.ignore_files if p.startswith(prefix)]:
             del self._cache.ignore_files[path]
@@ -176,9 +178,17 @@ class Folders:
         self._cache.folders.update(dict.fromkeys(found, UNKNOWN))
         return found
 
-    def _forget(self, folder: bytes) -> None:
-        del self._cache.folders[folder]
-        self._set_untracked(folder, set())
+    def _forget_below(self, top: bytes) -> None:
+        self.rules.forget(top)
+        for folder in self._below(top):
+            del self._cache.folders[folder]
+            self._set_untracked(folder, set())
+        loose = self._cache.files.loose
+        prefix = top + b"/" if top else b""
+        # Without their folders in the table nothing may be known of them: they are looked at anew.
+        for path in [path for path in loose if path.startswith(prefix)]:
+            del loose[path]
+            self._touched.add(path)
 
     def _hold(self, folder: bytes) -> None:
         """Keep an ignored folder in the table, if there are known files in it."""

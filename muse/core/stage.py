@@ -196,7 +196,9 @@ def change_stage(
             _remove_below(result, [p for p in result if p.startswith(path + b"/")], changes)
         if head.is_folder(path):
             _remove_below(result, [p for p, _ in head.iter_below(path)], changes)
-    return without_noops(result, head)
+    for path in [p for p, entry in result.items() if entry == head.find(p)]:
+        del result[path]
+    return result
 
 
 def iter_index(

@@ -41,6 +41,7 @@ __all__ = ["Status", "StatusEngine", "StatusEntry"]
 # What moves HEAD, a branch or the stage; the rest of .muse/ is of no concern.
 _MOVES: Final = tuple(_OWN + name for name in (b"HEAD", b"refs/", b"code/", b"journal/"))
 _REMEMBERED: Final = 256
+_MANY_CHANGES: Final = 10_000
 # Saving the cache of n files costs about as much as looking at this share of them again.
 _SAVE_SHARE: Final = 0.02
 
@@ -168,12 +169,15 @@ class StatusEngine:
             CorruptFileError: HEAD or the stage is damaged.
             CorruptObjectError: HEAD's commit or tree is damaged.
         """
+        self._refresh_all(processes)
+        return self.status()
+
+    def _refresh_all(self, processes: int = 1) -> frozenset[bytes]:
         changed = self._refresh_repository()
         work = self._worktree()
         work.processes = processes
         work.refresh_all()
-        self._recompute(changed | work.touched)
-        return self.status()
+        return self._recompute(changed | work.touched)
 
     @_locked
     def refresh_paths(self, paths: Iterable[bytes]) -> frozenset[bytes]:
@@ -190,16 +194,13 @@ class StatusEngine:
             IoFailedError: As `refresh_all`, which is to be called next.
         """
         given = set(paths)
-        if self._work is None or b"" in given:
-            before = self.version
-            self.refresh_all()
-            return self.changes_since(before) or frozenset()
-        changed: set[bytes] = set()
-        if _CONFIG in given and self._reads_gitignore() != self._work.cache.gitignore:
-            before = self.version
+        work = self._work
+        if work is None or b"" in given:
+            return self._refresh_all()
+        if _CONFIG in given and self._reads_gitignore() != work.cache.gitignore:
             self._work = None
-            self.refresh_all()
-            return self.changes_since(before) or frozenset()
+            return self._refresh_all()
+        changed: set[bytes] = set()
         if any(path.startswith(_MOVES) for path in given):
             changed = self._refresh_repository()
         work = self._worktree()
@@ -222,7 +223,7 @@ class StatusEngine:
     def refresh_repository(self) -> frozenset[bytes]:
         """Look at HEAD and the stage alone; return the paths whose entry changed."""
         if self._work is None:
-            return self.refresh_paths([b""])
+            return self._refresh_all()
         changed = self._refresh_repository()
         return self._recompute(changed | self._work.touched)
 
@@ -233,12 +234,9 @@ class StatusEngine:
             self._loaded_size = -1 if cache is None else len(cache.files)
             if cache is None:
                 cache = StatCache(gitignore=gitignore)
-            elif cache.gitignore != gitignore:
-                cache.gitignore = gitignore
-                cache.folders.clear()
-                cache.untracked.clear()
-                cache.ignore_files.clear()
             self._work = WorkTree(self._root, self._store, cache)
+            if cache.gitignore != gitignore:
+                self._work.change_rules(gitignore=gitignore)
             self._work.touched.update(self._entries, self._work.iter_untracked())
         return self._work
 
@@ -288,7 +286,11 @@ class StatusEngine:
         work.touched.clear()
         if changed:
             self.version += 1
-            self._log.append((self.version, frozenset(changed)))
+            if len(changed) > _MANY_CHANGES:
+                # Whoever asks looks at everything; the log would hold it all for long.
+                self._log.clear()
+            else:
+                self._log.append((self.version, frozenset(changed)))
             self._snapshot = None
         return frozenset(changed)
 

@@ -115,6 +115,12 @@ class WorkTree:
             self._set(path, base, entry)
         return entry
 
+    def change_rules(self, *, gitignore: bool) -> None:
+        """Say whether ``.gitignore`` counts; the next full refresh lists everything anew."""
+        self.cache.gitignore = gitignore
+        self.cache.ignore_files.clear()
+        self._folders.change_rules()
+
     # -- refreshing --------------------------------------------------------------------------
 
     def refresh_all(self) -> None:
@@ -198,6 +204,8 @@ class WorkTree:
                 self._forget(path)
             elif row in gone:
                 now[path] = None
+                # Its folder may be gone too; see the invariant in `muse.core.folders`.
+                files.forget(path)
             else:
                 to_look.append((path, base))
         found = self.files.look_at_all([path for path, _ in to_look])
@@ -306,6 +314,8 @@ class WorkTree:
         base = self.find_base(path)
         if base is not None:
             self._set(path, base, self.files.look(path) if key is not None else None)
+            if self.differing.get(path, base) is None:
+                self.cache.files.forget(path)
         elif key is None or self.cache.files.content_of(path, key) is None:
             self.cache.files.forget(path)
 

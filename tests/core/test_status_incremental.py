@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 
+from muse.core import file_content
+from muse.core.paths import stat_cache_path
 from muse.core.repo import Repository
+from muse.core.scan import iter_parents
 from muse.core.status import StatusEngine
 from muse.ops.status import open_engine
 from tests.core.edits import Edit, edit_files, edit_stage, fresh_status, histories, make_repo
@@ -23,6 +30,33 @@ def apply(repo: Repository, root: Path, edit: Edit) -> set[bytes]:
         edit_stage(repo, edit)
         return OWN
     return edit_files(root, edit)
+
+
+@contextlib.contextmanager
+def settling() -> Iterator[None]:
+    """Have every file remembered at once, as those are that are older than a clock tick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file_content, "_TICK_NS", 0)
+        yield
+
+
+def wait_for_tick(root: Path) -> None:
+    """Wait until the file system's clock has moved on, so that no two edits share a time."""
+    probe = root / ".muse" / "probe"
+    probe.write_bytes(b"")
+    before = probe.stat().st_ctime_ns
+    deadline = time.monotonic() + 10
+    while probe.stat().st_ctime_ns == before:
+        probe.write_bytes(b"x")
+        assert time.monotonic() < deadline
+
+
+def check_table(engine: StatusEngine) -> None:
+    """Check the invariant of `muse.core.folders`: known files have all their folders in it."""
+    cache = engine.worktree.cache
+    for row, path in enumerate(cache.files.paths):
+        if cache.files.modes[row]:
+            assert set(iter_parents(path)) <= cache.folders.keys(), path
 
 
 class TestIncremental:
@@ -55,6 +89,34 @@ class TestIncremental:
                 assert engine.status() == fresh_status(repo), edit
                 assert named == {p for p in before | after if before.get(p) != after.get(p)}
                 assert engine.changes_since(version) == named
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(history=histories)
+    @example(
+        history=[
+            Edit("write", b"a/b", b"one\n"),
+            Edit("commit", b""),
+            Edit("rename", b"a", b"b"),
+            Edit("link", b"a", b"b"),
+        ]
+    )
+    def test_with_files_that_are_remembered(self, history: list[Edit]) -> None:
+        """Old files, which are not read again, are told apart as well as new ones."""
+        with TemporaryDirectory() as name, settling():
+            root = Path(name)
+            repo = make_repo(root)
+            told, looking = open_engine(repo), open_engine(repo)
+            told.refresh_all()
+            for edit in history:
+                told.refresh_paths(apply(repo, root, edit))
+                wait_for_tick(root)
+                stat_cache_path(root).unlink(missing_ok=True)
+                expected = fresh_status(repo)
+                assert told.status() == looking.refresh_all() == expected, edit
+                looking.save(only_if_useful=False)
+                assert fresh_status(repo) == expected
+                check_table(told)
+                check_table(looking)
 
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
     @given(history=histories)
