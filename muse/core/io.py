@@ -34,9 +34,7 @@ from muse.core.overlay import find_overlaid
 _O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
 # What a system or file system answers that has no nameless files.
-_NO_TMPFILE: Final = frozenset(
-    {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
-)
+_NO_TMPFILE: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
 # A link in place of a log must not lead out of the repository.
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
@@ -101,8 +99,8 @@ def lock_file(fd: int, *, shared: bool = False) -> bool:
     """Try a flock without waiting.
 
     Returns:
-        False when another open file holds it; True when it is ours, or when this file system has
-        no locks (the age gates are then the only protection).
+        False when another open file holds it; True when it is ours, or when there are no locks
+        here (the age gates are then the only protection).
     """
     try:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -166,9 +164,10 @@ class NewFile:
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes."""
         with io_errors("write", self._folder):
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(self.fd, rest) :]
+            written = os.write(self.fd, data)
+            while written < len(data):
+                # Copied: a view of the caller's buffer would outlive an error, and lock it.
+                written += os.write(self.fd, bytes(data[written:]))
 
     def sync(self) -> None:
         """Make the bytes durable before a name can point at them."""

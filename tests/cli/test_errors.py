@@ -192,7 +192,7 @@ class TestWriters:
         """While somebody writes, a writer gives up with who it is; readers do not care."""
         monkeypatch.setattr("muse.core.repo.WAIT_S", 0.0)
         monkeypatch.setattr("muse.core.repo.Repository.transaction.__kwdefaults__", {
-            "summary": "", "who": None, "wait_s": 0.0,
+            "summary": "", "who": None, "wait_s": 0.0, "level": None,
         })  # fmt: skip
         with WriteLock(song, command="push"):
             outcome = cli("commit", "-m", "x", cwd=song)

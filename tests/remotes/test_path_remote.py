@@ -180,7 +180,7 @@ class TestTrouble:
     ) -> None:  # fmt: skip
         """The lock of the other side is waited for, then named."""
         monkeypatch.setattr("muse.core.repo.Repository.transaction.__kwdefaults__", {
-            "summary": "", "who": None, "wait_s": 0.05,
+            "summary": "", "who": None, "wait_s": 0.05, "level": None,
         })  # fmt: skip
         remote = open_place()
         with WriteLock(place.root, command="gc"), pytest.raises(LockedError, match="gc") as caught:
