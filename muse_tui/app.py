@@ -14,7 +14,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from muse_tui import drafts, keymap, messages
+from muse_tui import drafts, keymap, leaving, messages
 from muse_tui.link import EngineLink
 from muse_tui.model import (
     Failure,
@@ -80,15 +80,21 @@ class MuseApp(App[int]):
         """Listen to the engine, and to the system's requests to leave."""
         self.engine.open(self._hear)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            try:
-                loop.add_signal_handler(number, self._leave, number)
-            except (RuntimeError, ValueError):
-                break  # not the main thread, as under a test runner
+        if self.is_headless:
+            return  # under a test: its signals are not ours
+        loop.add_signal_handler(signal.SIGTERM, self._leave, signal.SIGTERM)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+        leaving.watch_hangup(lambda: loop.call_soon_threadsafe(self._hang_up))
 
     def _leave(self, number: int) -> None:
         """Leave because the system asked: the draft is on disk already, jobs go on."""
+        leaving.end_within(number)
         self.exit(128 + number)
+
+    def _hang_up(self) -> None:
+        """Leave because the terminal is gone; what was typed is on disk already."""
+        self.engine.close()
+        leaving.end_at_once(signal.SIGHUP)
 
     async def on_unmount(self) -> None:
         """Let the engine record a clean shutdown."""

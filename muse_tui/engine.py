@@ -164,7 +164,9 @@ class Engine:
                     self.send("error", number, Failure("bug", f"no such request: {method}"))
         except (EOFError, OSError):
             pass
-        desk.close(clean=clean)
+        desk.note_end(clean=clean)
+        self.send("closed", 0, None)
+        desk.close()
 
 
 def main() -> int:

@@ -60,8 +60,7 @@ def run_guarded(run: Callable[[], int], *, farewell: Callable[[int], str]) -> in
         code = 128 + killer
     with contextlib.suppress(termios.error, OSError):
         termios.tcsetattr(fd, termios.TCSANOW, saved)
-    if not os.WIFEXITED(status):
-        _write(fd, RESET)
+    _write(fd, RESET)
     _write(fd, farewell(killer).encode("utf-8", "replace").replace(b"\n", b"\r\n"))
     return code
 

@@ -9,6 +9,7 @@ with an error, and a new engine is started: the screen stays.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import signal
@@ -105,6 +106,7 @@ class EngineLink:
         self._next = 0
         self._waiting: dict[int, asyncio.Future[object]] = {}
         self._closing = False
+        self._noted: asyncio.Event | None = None
         self._deaths = 0
 
     @property
@@ -150,6 +152,10 @@ class EngineLink:
 
     def _on_message(self, message: Wire) -> None:
         kind, name, payload = message
+        if kind == "closed":
+            if self._noted is not None:
+                self._noted.set()
+            return
         if kind == "news":
             self._hear(str(name), payload)
             return
@@ -166,6 +172,8 @@ class EngineLink:
             future.set_exception(EngineError(payload))
 
     def _on_end(self, connection: Connection) -> None:
+        if self._noted is not None:
+            self._noted.set()
         if connection is not self._connection:
             return
         self._process.reap()
@@ -216,16 +224,16 @@ class EngineLink:
     def close(self) -> None:
         """Say good-bye: the engine records a clean shutdown and leaves by itself."""
         self._closing = True
+        self._noted = asyncio.Event()
         self._send(("bye", 0, {}))
 
     async def wait_closed(self, timeout_s: float = 1.0) -> None:
-        """Wait until the engine has left after `close`, and close the pipe."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while asyncio.get_running_loop().time() < deadline:
-            if self._process.has_left():
-                break
-            await asyncio.sleep(0.005)
-        else:
-            self._process.reap(kill=True)
+        """Wait until the engine has noted the clean end after `close`, and close the pipe.
+
+        It may go on for a moment by itself, to keep what it knows about the files.
+        """
+        if self._noted is not None and not self._process.has_left():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._noted.wait(), timeout_s)
         if self._connection is not None:
             self._connection.close()

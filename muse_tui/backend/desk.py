@@ -87,6 +87,8 @@ class Desk:
         else:
             self._set_watch(live=Live.LIVE, as_of_s=time.time())
             self._start_watcher(place)
+            # A first look at many files is worth keeping even if the end is a kill.
+            self._engine.state.put(board.close)
         self.ask_health()
 
     def _opened(self, place: Place) -> Opened:
@@ -121,8 +123,8 @@ class Desk:
         )
         self._watcher.start()
 
-    def close(self, *, clean: bool) -> None:
-        """Note how the interface ended."""
+    def note_end(self, *, clean: bool) -> None:
+        """Note how the interface ended; quick, because somebody waits for it."""
         self._closed = True
         if self._watcher is not None:
             self._watcher.stop()
@@ -132,6 +134,9 @@ class Desk:
                     self._session.end()
                 else:
                     self._session.died()
+
+    def close(self) -> None:
+        """Keep what was learned about the files; nobody waits for this."""
         if self._board is not None:
             self._board.close()
 

@@ -242,7 +242,9 @@ class VirtualList(DrawnList[R, K], can_focus=True):
             self.cursor_key = self.row_key(self.rows[self.cursor])
         if self.anchor_key is not None and self.rows.find(self.anchor_key) < 0:
             self.anchor_key = None
-        if anchor is not None:
+        # At the very top new rows come into sight instead of pushing the view down.
+        at_top = self.scroll_offset.y == 0 and self.cursor < max(self.size.height - 1, 1)
+        if anchor is not None and not at_top:
             at = self.rows.find(anchor)
             if at < 0:
                 at = self.cursor if anchor == before else -1

@@ -15,6 +15,14 @@ import pyte
 DEADLINE_S = 30.0
 
 
+def is_running(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class Terminal:
     """A shell-less terminal with one program in it.
 
@@ -73,8 +81,13 @@ class Terminal:
 
     def interface(self) -> int:
         """The interface's process id."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return int(children.split()[0])
+        return self.children(self.process.pid)[0]
+
+    @staticmethod
+    def children(pid: int) -> list[int]:
+        """The process ids of a process's children."""
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in text.split()]
 
     def wait(self) -> int:
         """Wait until the program has ended; its exit code."""
@@ -96,8 +109,15 @@ class Terminal:
         mouse = self.raw.rfind(b"\x1b[?1000l") > self.raw.rfind(b"\x1b[?1000h")
         return same and left and mouse
 
+    def hang_up(self) -> None:
+        """Take the terminal away from the program."""
+        self.process.ptyproc.fileobj.close()
+        self.process.closed = self.process.ptyproc.closed = True
+
     def close(self) -> None:
         """End everything that is left."""
+        if self.process.closed:
+            return
         if self.process.isalive():
             self.process.kill(signal.SIGKILL)
         self.process.close(force=True)

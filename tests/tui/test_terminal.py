@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from muse_tui import drafts
 from tests.tui.conftest import Song
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import DEADLINE_S, Terminal, is_running
 
 pytestmark = pytest.mark.tui
 
@@ -104,13 +105,29 @@ class TestDeaths:
         assert terminal.wait() == 128 + signal.SIGTERM
         assert terminal.is_restored()
 
+    def test_a_hang_up_ends_everything(self, song: Song, start: Callable[..., Terminal]) -> None:
+        """When the terminal or the guard is gone, neither interface nor engine stays behind."""
+        for hang_up in ("guard", "terminal"):
+            terminal = start(song.root)
+            terminal.until("Nothing changed.")
+            terminal.send("?")
+            terminal.until("type to filter")
+            interface = terminal.interface()
+            engine = terminal.children(interface)[0]
+            if hang_up == "guard":
+                terminal.process.kill(signal.SIGKILL)
+            else:
+                terminal.hang_up()
+            deadline = time.monotonic() + DEADLINE_S
+            while any(is_running(pid) for pid in (interface, engine)):
+                assert time.monotonic() < deadline, hang_up
+                time.sleep(0.02)  # a process that is not our child can only be polled
+
     def test_the_engine_is_started_again(self, song: Song, start: Callable[..., Terminal]) -> None:
         """Killing the engine costs nothing but a moment: the lists come back."""
         terminal = start(song.root)
         terminal.until("Nothing changed.")
-        pid = terminal.interface()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGKILL)
+        os.kill(terminal.children(terminal.interface())[0], signal.SIGKILL)
         terminal.until("The engine stopped")
         song.write("idea.md", "an idea\n")
         terminal.until("idea.md")
