@@ -85,14 +85,15 @@ def decode_stage(data: bytes) -> Stage:
 
 def encode_stage(stage: Mapping[bytes, FileEntry | None]) -> bytes:
     """Encode a stage for `Transaction.write_file`."""
-    entries = sorted(stage.items())
-    modes = array("I", (entry[0] if entry else 0 for _, entry in entries))
+    paths = sorted(stage)
+    entries = [stage[path] for path in paths]
+    modes = array("I", (entry[0] if entry else 0 for entry in entries))
     return seal(
         {
             "format": FORMAT,
-            "paths": b"\0".join(path for path, _ in entries),
+            "paths": b"\0".join(paths),
             "modes": modes.tobytes(),
-            "ids": b"".join(entry[1] if entry else _NO_ID for _, entry in entries),
+            "ids": b"".join(entry[1] if entry else _NO_ID for entry in entries),
         }
     )
 

@@ -82,9 +82,11 @@ def add(
         removed = [path for path, entry in changes.items() if not entry]
         result = _result(plan, read, removed, stage, head)
         tx.summary = f"add: {_count(len(changes), 'path')}"
-        write_stage(repo, tx, before=stage, after=change_stage(stage, changes, head=head))
+        after = change_stage(stage, changes, head=head)
         # A hundred thousand paths are held once, not five times, while the files are written.
-        del stage, head, plan, changes, read, removed
+        del plan, changes, read, removed
+        write_stage(repo, tx, before=stage, after=after)
+        del stage, after, head
     if engine is not None:
         engine.save()
     return result

@@ -190,7 +190,7 @@ def plan_from_status(engine: StatusEngine, paths: Sequence[bytes], *, update: bo
     plan = AddPlan()
     everything = b"" in paths
     names = set(paths)
-    for path, _, code in engine.status().entries:
+    for path, _, code in engine.iter_entries():
         if code == " " or not (everything or _is_selected(path, names)):
             continue
         if code == "D":
