@@ -13,7 +13,7 @@ import functools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
@@ -42,8 +42,10 @@ __all__ = ["Status", "StatusEngine", "StatusEntry"]
 _MOVES: Final = tuple(_OWN + name for name in (b"HEAD", b"refs/", b"code/", b"journal/"))
 _REMEMBERED: Final = 256
 _MANY_CHANGES: Final = 10_000
-# Saving the cache of n files costs about as much as looking at this share of them again.
-_SAVE_SHARE: Final = 0.02
+# Saving the cache pays when as much would have to be learned again: reading this share of the
+# files, or comparing trees for a fifth of that.
+_SAVE_SHARE: Final = 0.01
+_MOVE_WEIGHT: Final = 5
 
 
 _P = ParamSpec("_P")
@@ -116,6 +118,11 @@ class StatusEngine:
         """Return how one path differs; None when it does not."""
         codes = self._entries.get(path)
         return None if codes is None else StatusEntry(path, *codes)
+
+    def iter_entries(self) -> Iterator[StatusEntry]:
+        """Yield what `status` holds, by path, without holding it all; only between refreshes."""
+        for path in sorted(self._entries):
+            yield StatusEntry(path, *self._entries[path])
 
     @_locked
     def changes_since(self, version: int) -> frozenset[bytes] | None:
@@ -316,9 +323,9 @@ class StatusEngine:
         return "D", "?" if shown else " "
 
     def _make_snapshot(self) -> Status:
-        entries = [StatusEntry(path, *codes) for path, codes in sorted(self._entries.items())]
+        entries = tuple(self.iter_entries())
         base = self._worktree().find_base
-        return Status(tuple(entries), find_renames(entries, base=base, stage=self._stage))
+        return Status(entries, find_renames(entries, base=base, stage=self._stage))
 
     @_locked
     def drop_entries(self) -> None:
@@ -343,7 +350,7 @@ class StatusEngine:
             return False
         files = len(work.cache.files) + len(work.cache.files.loose)
         read = work.files.files_read + work.files.bytes_read / 20_000
-        learned = read + work.folders_listed + self._moved
+        learned = read + work.folders_listed + self._moved * _MOVE_WEIGHT
         if only_if_useful and self._loaded_size >= 0 and learned <= files * _SAVE_SHARE + 8:
             return False
         work.files.files_read = work.files.bytes_read = self._moved = 0
