@@ -159,11 +159,10 @@ def _give_up(
     repo: Repository, tx: Transaction, engine: StatusEngine, chosen: Sequence[bytes]
 ) -> tuple[list[TrashItem], list[FileMove]]:
     """Store what the files hold; return what goes to the trash, and what to remove."""
-    root = os.fsencode(repo.root)
     items: list[TrashItem] = []
     moves: list[FileMove] = []
     for path in chosen:
-        found = _keep_content(root, tx, engine, path)
+        found = _keep_content(repo, tx, engine, path)
         if found is not None:
             entry, key = found
             items.append(TrashItem(path, entry, None))
@@ -172,17 +171,20 @@ def _give_up(
 
 
 def _keep_content(
-    root: bytes, tx: Transaction, engine: StatusEngine, path: bytes
+    repo: Repository, tx: Transaction, engine: StatusEngine, path: bytes
 ) -> tuple[FileEntry, StatKey] | None:
     """Make sure that a file's content is stored; return it with the file's stat key."""
     status = engine.entry(path)
     if status is not None and status.unstaged == "D":
         return None
+    root = os.fsencode(repo.root)
     file, key = engine.worktree.find_file(path), find_key(root, path)
     if key is None or file is None:
         return None
-    if status is None or status.unstaged not in "MT":
+    is_stored = status is None or status.unstaged not in "MT"
+    if is_stored and repo.objects.is_whole(file[1]):
         return file, key
+    # Changed, or the only good copy of a damaged object.
 
     def sink(size: int, chunks: Iterator[bytes]) -> RawId:
         return tx.write_stream("blob", size, chunks)

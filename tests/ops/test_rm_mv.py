@@ -19,6 +19,7 @@ from muse.core.errors import (
 )
 from muse.core.repo import Repository, open_repo
 from muse.core.stage import read_stage
+from muse.core.types import blob_id, to_raw
 from muse.ops.add import add
 from muse.ops.commit import commit
 from muse.ops.mv import move
@@ -115,6 +116,17 @@ class TestRemove:
         result = remove(repo, [b"a"])
         assert (result.paths, result.trash) == ((b"a",), None)
         assert codes(repo) == {("D ", b"a")}
+
+    def test_the_only_good_copy_of_a_damaged_object(self, repo: Repository) -> None:
+        """A file whose stored content is damaged is stored anew before it goes."""
+        raw = to_raw(blob_id(b"a"))
+        path = Path(repo.objects.loose_path(raw))
+        path.chmod(0o644)
+        path.write_bytes(b"damaged")
+        remove(repo, [b"a"])
+        assert repo.objects.is_whole(raw)
+        undo(repo)
+        assert (repo.root / "a").read_text() == "a"
 
     def test_refusals(self, repo: Repository) -> None:
         """A folder needs -r, an untracked path is exit code 4, nothing is usage."""
