@@ -66,10 +66,11 @@ def _refuse(problem: str) -> int:
 
 def run(start: Path) -> int:
     """Run the interface in this process."""
-    from muse_tui.link import EngineLink, EngineProcess
+    from muse_tui.engine_process import EngineProcess
 
     process = EngineProcess(start)  # first: it works while Textual is imported
     from muse_tui.app import MuseApp
+    from muse_tui.link import EngineLink
 
     app = MuseApp(start, EngineLink(start, process))
     code = app.run()

@@ -11,16 +11,10 @@ from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, NotARepositoryError
 from muse.core.temps import family_of
-from muse.ops.remote_config import forget_config, list_remotes
-from muse_tui.backend import diffs, health, history
 from muse_tui.backend.board import Board
-from muse_tui.backend.changes import Changes
-from muse_tui.backend.counts import Counted, count_rows
 from muse_tui.backend.place import Place, as_failure, open_place
 from muse_tui.backend.sessions import LastEnd, Session
-from muse_tui.backend.shelves import read_shelves
 from muse_tui.model import (
-    DiffDoc,
     DiffKey,
     Done,
     Live,
@@ -31,6 +25,8 @@ from muse_tui.model import (
 from muse_tui.watcher import Hint, Watcher
 
 if TYPE_CHECKING:
+    from muse_tui.backend.counts import Counted
+    from muse_tui.backend.reading import Reading
     from muse_tui.engine import Engine, Handler
 
 _CHUNK = 5_000
@@ -42,20 +38,23 @@ class Desk:
 
     Args:
         engine: Sends answers and news.
+
+    Attributes:
+        last: How the interface ended last time.
+        watch: What the header's badge says.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._place: Place | None = None
-        self._reader: Place | None = None
+        self._reader: Reading | None = None
         self._board: Board | None = None
         self._session: Session | None = None
-        self._last = LastEnd()
+        self.last = LastEnd()
         self._watcher: Watcher | None = None
-        self._watch = WatchView()
+        self.watch = WatchView()
         self._hints: list[Hint] = []
         self._hint_lock = threading.Lock()
-        self._limit = 300
         self._head_seen: object = None
         self._closed = False
 
@@ -111,7 +110,7 @@ class Desk:
         session = Session(place.root, self._engine.pid)
         with contextlib.suppress(OSError, MuseError):
             # A full disk or a read-only folder is no reason not to show anything.
-            self._last = session.begin()
+            self.last = session.begin()
             self._session = session
 
     def _start_watcher(self, place: Place) -> None:
@@ -159,19 +158,26 @@ class Desk:
 
     def read_handlers(self) -> dict[str, Handler]:
         """Return what runs on the read lane: everything that only looks."""
-        return {
-            "diff": self._diff,
-            "history": self._history,
-            "more_history": self._more_history,
-            "health": self._health,
-            "commit_files": lambda oid: diffs.commit_files(self.reader, oid),
-            "messages": lambda: history.read_messages(self.reader),
-            "branches": lambda: history.read_branches(self.reader),
-            "is_merged": lambda name: history.is_merged(self.reader, name),
-            "remotes": self._remotes,
-            "shelves": lambda: read_shelves(self.reader),
-            "verify_one": self._verify_one,
-        }
+        verbs = (
+            "diff", "history", "more_history", "health", "commit_files", "messages", "branches",
+            "is_merged", "remotes", "shelves", "verify_one",
+        )  # fmt: skip
+        return {verb: self._reading(verb) for verb in verbs}
+
+    def _reading(self, verb: str) -> Handler:
+        def handle(**args: object) -> object:
+            return getattr(self.reading, verb)(**args)
+
+        return handle
+
+    @property
+    def reading(self) -> Reading:
+        """Return what answers on the read lane; imported there: start-up time."""
+        if self._reader is None:
+            from muse_tui.backend.reading import Reading
+
+            self._reader = Reading(self._engine, self)
+        return self._reader
 
     @property
     def place(self) -> Place:
@@ -184,18 +190,13 @@ class Desk:
             raise NotARepositoryError(str(self._engine.start_dir))
         return self._place
 
-    @property
-    def reader(self) -> Place:
-        """Return the repository of the read lane: another one, so that lanes share nothing."""
-        if self._reader is None:
-            self._reader = open_place(self.place.root, do_sweep=False)
-        return self._reader
-
     def _changing(self, verb: str) -> Handler:
         def handle(**args: object) -> object:
             board = self._board
             if board is None:
                 raise NotARepositoryError(str(self._engine.start_dir))
+            from muse_tui.backend.changes import Changes  # start-up time
+
             changes = Changes(self.place, board)
             try:
                 return getattr(changes, verb)(**args)
@@ -226,21 +227,18 @@ class Desk:
         if self._board is None:
             return
         self._tell_head()
-        if kind in {"commit", "pull"}:
-            self._tell_status(self._board.refresh(None))
+        # A commit moves HEAD and the stage; a pull also writes files.
+        self._tell_status(self._board.refresh(None if kind == "pull" else ()))
         self.ask_history()
         self.ask_health()
 
     def _set_theme(self, name: str) -> None:
-        from muse.ops.settings import set_setting
+        from muse.ops.settings import set_user_setting
 
-        if not self.place.repo.readonly:
-            set_setting(self.place.repo, "ui.theme", name)
+        if self.place.user_config is not None:
+            set_user_setting(self.place.user_config, "ui.theme", name)
 
     # Reading ----------------------------------------------------------------------------------
-
-    def _diff(self, key: DiffKey, context: int) -> DiffDoc:
-        return diffs.read_diff(self.reader, key, context=context)
 
     def ask_history(self) -> None:
         """Have the read lane tell the history."""
@@ -249,29 +247,6 @@ class Desk:
     def ask_health(self) -> None:
         """Have the read lane tell the health."""
         self._engine.ask_read("health")
-
-    def _history(self) -> None:
-        self._engine.news(history.read_history(self.reader, limit=self._limit))
-
-    def _more_history(self) -> Done:
-        self._limit += 2_000
-        self._history()
-        return Done("")
-
-    def _health(self) -> None:
-        reader = self.reader
-        reader.repo.sweep_report = self.place.repo.sweep_report
-        reader.repo.objects.refresh()
-        self._engine.news(health.read_facts(reader, last=self._last, watch=self._watch))
-
-    def _remotes(self) -> tuple[tuple[str, str], ...]:
-        forget_config(self.reader.repo)
-        return tuple((remote.name, remote.shown_url) for remote in list_remotes(self.reader.repo))
-
-    def _verify_one(self, fact: str) -> Done:
-        from muse_tui.backend.checks import verify_fact
-
-        return verify_fact(self.reader, fact)
 
     # News -------------------------------------------------------------------------------------
 
@@ -297,7 +272,7 @@ class Desk:
             self._engine.read.put(lambda: self._counted(wanted))
 
     def _counted(self, wanted: list[tuple[DiffKey, int]]) -> None:
-        found = count_rows(self.reader, wanted)
+        found = self.reading.count(wanted)
         self._engine.state.put(lambda: self._take_counts(found))
 
     def _take_counts(self, found: list[Counted]) -> None:
@@ -308,7 +283,9 @@ class Desk:
             self._count_lines()
 
     def _tell_head(self) -> None:
-        view = history.read_head(self.place, home=os.environ.get("HOME", ""))
+        from muse_tui.backend.heads import read_head  # start-up time: nothing else of it
+
+        view = read_head(self.place, home=os.environ.get("HOME", ""))
         if view != self._head_seen:
             self._head_seen = view
             self._engine.news(view)
@@ -322,7 +299,7 @@ class Desk:
         as_of_s: float | None = None,
         reconciled: bool = False,
     ) -> None:
-        now = self._watch
+        now = self.watch
         view = now._replace(
             live=live,
             reason=reason,
@@ -331,7 +308,7 @@ class Desk:
             reconciles=now.reconciles + reconciled,
         )
         if view != now:
-            self._watch = view
+            self.watch = view
             self._engine.news(view)
 
     # Hints from the watcher -------------------------------------------------------------------
@@ -370,7 +347,7 @@ class Desk:
         board = self._board
         if board is None:
             return
-        before = self._watch
+        before = self.watch
         loud = bool(hint.reconcile) and hint.reconcile not in _QUIET
         if loud:
             self._set_watch(live=Live.RECONCILING, reason=hint.reconcile)
@@ -383,6 +360,8 @@ class Desk:
             return
         self._tell_status(delta)
         if "config" in hint.meta:
+            from muse.ops.remote_config import forget_config
+
             forget_config(self.place.repo)
         if hint.meta & {"head", "refs", "config"}:
             self._tell_head()

@@ -12,7 +12,6 @@ from muse.core.config import Config
 from muse.core.errors import MuseError
 from muse.core.paths import config_path
 from muse.core.repo import Repository, open_repo
-from muse.ops.remote_config import trusted_folders
 from muse_tui.model import Failure
 
 
@@ -56,13 +55,14 @@ def open_place(start: Path, *, do_sweep: bool) -> Place:
         MuseError: It cannot be opened.
     """
     user_config = user_config_path(os.environ)
+    listed = Config(None, user_path=user_config).get("safe.directories")
     named = os.environ.get("MUSE_REPO_ROOT")
     repo = open_repo(
         Path(named) if named else start,
         do_sweep=do_sweep,
         command="muse-tui",
         user_config=user_config,
-        trusted=trusted_folders(Config(None, user_path=user_config)),
+        trusted=listed.split(os.pathsep) if listed else (),
     )
     place = Place(repo, user_config)
     # Asked only by what publishes: a look needs no name.
