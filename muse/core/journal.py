@@ -25,7 +25,7 @@ import struct
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from muse.core import codec, io, overlay
+from muse.core import codec, io, overlay, shallow
 from muse.core import journal_pieces as pieces
 from muse.core.errors import IoFailedError, StorageError
 from muse.core.journal_record import Record, decode_record, encode_record
@@ -256,8 +256,9 @@ def _stale_files(muse: Path, journal: Journal) -> list[tuple[str, bytes | None]]
         # What no record has seen was put there by a person, unless it is torn.
         if digest(present) in known[path] or not pieces.is_plausible(path, present or b""):
             stale.append((path, after))
-    # Removals first: a ref `a` may have made way for `a/b`.
-    return sorted(stale, key=lambda item: item[1] is not None)
+    # Removals first: a ref `a` may have made way for `a/b`. Then where history ends, before the
+    # refs that need it.
+    return sorted(stale, key=lambda item: (item[1] is not None, item[0] != shallow.NAME))
 
 
 def see_through(store: ObjectStore, journal: Journal) -> None:

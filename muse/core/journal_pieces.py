@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from muse.core import codec, io
+from muse.core import codec, io, shallow
 from muse.core.errors import IoFailedError
 from muse.core.types import is_object_id
 
@@ -30,6 +30,8 @@ def is_plausible(path: str, data: bytes) -> bool:
         return text.startswith("ref: refs/heads/") or is_object_id(text.removeprefix("commit: "))
     if path.startswith("refs/"):
         return is_object_id(text)
+    if path == shallow.NAME:
+        return data.endswith(b"\n") and all(map(is_object_id, text.split("\n")))
     try:
         codec.unseal(data)
     except codec.CodecError:
@@ -65,7 +67,7 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def write_file(muse: Path, name: str, data: bytes | None) -> None:
-    """Write or remove a ref, HEAD or the stage, without a sync."""
+    """Write or remove a ref, HEAD, the stage or the boundary, without a sync."""
     path = muse / name
     if data is not None:
         if path.is_dir():

@@ -35,7 +35,7 @@ class Record(NamedTuple):
 
     Attributes:
         objects: (id, frame) of each small new object.
-        files: Refs, HEAD and the stage, in the order to write them.
+        files: The shallow boundary, refs, HEAD and the stage, in the order to write them.
         lines: (path below ``.muse/``, line) to append to logs.
         dropped: Logs to remove, those of deleted refs.
     """
@@ -98,8 +98,8 @@ def _line(value: object) -> bytes:
 
 
 def _file(value: object) -> str:
-    if value == "HEAD":
-        return "HEAD"
+    if value in {"HEAD", "shallow"}:
+        return str(value)
     path = _path(value)
     if not path.startswith(_FILES):
         raise codec.CodecError("not a file that a record may write")

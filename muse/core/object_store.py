@@ -33,6 +33,7 @@ from muse.core.frames import (
 from muse.core.io import NewFile, make_dirs
 from muse.core.pack_set import PackSet
 from muse.core.paths import objects_dir, pack_dir, shards_dir
+from muse.core.shallow import Boundary
 from muse.core.types import (
     ObjectId,
     ObjectType,
@@ -68,6 +69,7 @@ class ObjectStore:
     Attributes:
         overlay: Frames that a journal holds and that this process may not write.
         journal: The journal that this process has applied, with what tells it from any other.
+        boundary: Where history ends on purpose.
     """
 
     def __init__(self, root: Path, *, readonly: bool = False) -> None:
@@ -76,6 +78,7 @@ class ObjectStore:
         self.journal: tuple[tuple[int, int, int], object] | None = None
         self._shards = os.fspath(shards_dir(root))
         self._packs = PackSet(pack_dir(root), readonly=readonly)
+        self.boundary = Boundary(root)
 
     def loose_path(self, raw: RawId) -> str:
         """Return where this object lives when it is loose."""

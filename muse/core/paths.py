@@ -53,6 +53,11 @@ def repo_json_path(root: Path) -> Path:
     return root / MUSE / "repo.json"
 
 
+def shallow_path(root: Path) -> Path:
+    """Return the file that names the commits at which history is cut off."""
+    return root / MUSE / "shallow"
+
+
 def config_path(root: Path) -> Path:
     """Return the repository's configuration."""
     return root / MUSE / "config.toml"

@@ -23,7 +23,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -44,7 +44,7 @@ from muse.core.journal_record import FileMove, Record
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
-from muse.core.paths import head_path, muse_dir, pack_dir, stage_path
+from muse.core.paths import head_path, muse_dir, pack_dir, shallow_path, stage_path
 from muse.core.reflog import ReflogEntry, encode_entry
 from muse.core.refs import HEADS, Head, RefStore, check_no_clash, check_ref_name
 from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
@@ -267,7 +267,9 @@ class Transaction:
         self._check_refs()
         stage = self._stage_change()
         self._publish_bulk()
-        files = [*self._ref_moves(), *self._head_moves(), *self._stage_moves()]
+        # The boundary before the refs that need it, the stage after those that it is a delta to.
+        refs = [*self._ref_moves(), *self._head_moves()]
+        files = [*self._file_moves(shallow_path), *refs, *self._file_moves(stage_path)]
         lines = [*self._reflog_lines(head_before), *self._operation_lines(head_before, stage)]
         objects = tuple(
             (raw, frame_header(kind, len(payload)) + payload)
@@ -288,7 +290,7 @@ class Transaction:
                 raise
         for path, data in self._files.items():
             # People edit the others by hand: no journal may put an older content back.
-            if path == stage_path(self.root):
+            if path in {stage_path(self.root), shallow_path(self.root)}:
                 continue
             if data is not None:
                 write_bytes_atomic(path, data, durable=True)
@@ -334,10 +336,9 @@ class Transaction:
             after = self._head[0].encode("utf-8", "surrogateescape")
             yield FileMove("HEAD", journal.digest(before), after)
 
-    def _stage_moves(self) -> Iterator[FileMove]:
-        path = stage_path(self.root)
-        if path in self._files:
-            before = read_bytes(path, doing="read the stage")
+    def _file_moves(self, where: Callable[[Path], Path]) -> Iterator[FileMove]:
+        if (path := where(self.root)) in self._files:
+            before = read_bytes(path, doing="read")
             name = path.relative_to(muse_dir(self.root)).as_posix()
             yield FileMove(name, journal.digest(before), self._files[path])
 

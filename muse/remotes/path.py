@@ -107,9 +107,11 @@ class PathRemote:
                 for name, oid in self._repo.refs.iter(prefix)
             ]
             bare = self._repo.bare
-        digest = hashlib.sha256(repr((head, refs)).encode("utf-8", "surrogateescape"))
+            ends = tuple(map(from_raw, sorted(self._repo.objects.boundary.read())))
+        digest = hashlib.sha256(repr((head, refs, ends)).encode("utf-8", "surrogateescape"))
         branch = head.ref if head else None
-        return RefListing(tuple(refs), branch, None if bare else branch, digest.hexdigest())
+        checked_out = None if bare else branch
+        return RefListing(tuple(refs), branch, checked_out, digest.hexdigest(), ends)
 
     def _head(self) -> Head | None:
         # A damaged HEAD there says nothing about the branches.
@@ -196,11 +198,25 @@ class PathRemote:
 
     # -- sending ---------------------------------------------------------------------------
 
-    def offer(self, wants: Sequence[ObjectId], haves: Sequence[ObjectId]) -> Offer:
+    def offer(
+        self,
+        wants: Sequence[ObjectId],
+        haves: Sequence[ObjectId],
+        *,
+        depth: int | None = None,
+        shallow: Sequence[ObjectId] = (),
+    ) -> Offer:
         """See `Remote.offer`."""
         with self._told():
-            walk = NewObjects(self._repo.objects, map(to_raw, wants), map(to_raw, haves))
-            return Offer([found.raw for found in walk])
+            walk = NewObjects(
+                self._repo.objects,
+                map(to_raw, wants),
+                map(to_raw, haves),
+                ends=self._repo.objects.boundary.read(),
+                known_ends=set(map(to_raw, shallow)),
+                depth=depth,
+            )
+            return Offer([found.raw for found in walk], shallow=walk.shallow)
 
     def send(self, offer: Offer, *, skip: Collection[RawId] = ()) -> Iterator[ObjectRecord]:
         """See `Remote.send`."""

@@ -12,7 +12,8 @@ one it speaks to. The life of a push::
 and of a fetch::
 
     refs = remote.list_refs()
-    offer = remote.offer(wants, haves)         the ids that we lack, by walking history there
+    offer = remote.offer(wants, haves)         the ids that we lack, by walking history there;
+                                               limited by depth, and by where our history ends
     remote.send(offer, skip=present)           their records, streamed
 
 **Invariant:** nobody lists all objects. **Invariant:** the other side is never believed: whoever
@@ -36,8 +37,12 @@ from muse.core.types import ObjectId, ObjectType, Progress, RawId
 
 # Ids in one question; a medium may rely on it as the bound of a message.
 ASK_BATCH: Final = 4096
+# A depth beyond every history.
+UNLIMITED: Final = 2**31 - 1
 # A listing that is longer than this is not a repository's.
 MAX_REFS: Final = 1_000_000
+# The same for the commits at which a history is cut off.
+MAX_SHALLOW: Final = 1_000_000
 MAX_REF_NAME: Final = 1024
 # Trees, commits and tags are parsed whole, so their size is bounded; blobs are streamed.
 MAX_PARSED_BYTES: Final = 128 * 2**20
@@ -99,12 +104,14 @@ class RefListing:
         checked_out: The branch that a working tree there has checked out: pushing to it is
             refused. None for a bare repository.
         version: Opaque; changes whenever the listing does.
+        shallow: Where the history there ends: commits that are there without their parents.
     """
 
     refs: tuple[RemoteRef, ...]
     head: str | None
     checked_out: str | None
     version: str
+    shallow: tuple[ObjectId, ...] = ()
 
     def values(self) -> dict[str, ObjectId]:
         """Return what each ref names."""
@@ -154,10 +161,14 @@ class Offer:
     Args:
         ids: What it would send, in whatever order.
         handle: What the medium needs to remember; opaque.
+        shallow: Where the history of what was wanted ends: the commits whose parents are
+            deliberately left out, whether they are among ``ids`` or with the asking side already.
+            Nonempty only when a depth was given, or when the history there is cut off itself.
     """
 
     ids: Sequence[RawId]
     handle: object = None
+    shallow: tuple[RawId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +238,28 @@ class Remote(Protocol):
         """
         ...
 
-    def offer(self, wants: Sequence[ObjectId], haves: Sequence[ObjectId]) -> Offer:
+    def offer(
+        self,
+        wants: Sequence[ObjectId],
+        haves: Sequence[ObjectId],
+        *,
+        depth: int | None = None,
+        shallow: Sequence[ObjectId] = (),
+    ) -> Offer:
         """Walk history there: what ``wants`` need and ``haves`` do not already imply.
+
+        `muse.remotes.walk.NewObjects` is that walk; a medium passes its arguments on.
 
         Args:
             wants: Values of refs as listed.
-            haves: Commits or tags of which everything is here; unknown ones are ignored.
+            haves: Commits or tags of which everything is here, down to ``shallow``; unknown ones
+                are ignored.
+            depth: Go down so many generations of commits from the wants, 1 for the wants alone;
+                what is left out stands in `Offer.shallow`. What lies within the depth and below
+                ``shallow`` is offered as well, so that `UNLIMITED` asks for all history. None:
+                all that is above ``shallow``.
+            shallow: Where our own history ends: commits that we have without their parents.
+                Neither a have nor a want says anything of what is below them.
         """
         ...
 

@@ -21,6 +21,7 @@ from muse.remotes.protocol import (
     ASK_BATCH,
     MAX_REF_NAME,
     MAX_REFS,
+    MAX_SHALLOW,
     ObjectRecord,
     Offer,
     Phase,
@@ -148,6 +149,10 @@ def check_listing(listing: RefListing, url: str) -> RefListing:
                     name, source=url, reason=f"it cannot stand beside '{show_text(parent)}'"
                 )
             parent = parent.rpartition("/")[0]
+    if len(listing.shallow) > MAX_SHALLOW or not all(map(is_object_id, listing.shallow)):
+        raise BadTransferError(
+            "where its history ends", source=url, reason="not a list of commits that could be true"
+        )
     for head in (listing.head, listing.checked_out):
         if head is not None:
             _check_name(head, url)

@@ -8,6 +8,10 @@ Two steps, both of which cost what changed and not what is there:
 2. **Trees.** Each new commit's tree is compared with its parents' trees, and only what differs is
    entered: in a commit that changes one file of 100 000, the trees on the way to that file.
 
+Where history is cut off, here (``ends``) or on the other side (``known_ends``), commits count as
+having no parents. With a ``depth`` the first step is limited beforehand to the commits that many
+generations from the tips, and then what lies below the other side's cuts is wanted as well.
+
 Errors are on the safe side. Clocks that run backwards may make a known commit look new, so that
 more is sent, never less; and a *known* id that is not stored here, or is damaged here, teaches
 nothing and is passed over. But what is reached from a tip must be whole: a gap there raises the
@@ -17,9 +21,10 @@ error that names it.
 from __future__ import annotations
 
 import heapq
+import itertools
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from muse.core.commits import ObjectFormatError, Tag, decode_commit, parse_tag
@@ -32,6 +37,8 @@ _WANTED: Final = 1
 _KNOWN: Final = 2
 # Parsed trees are kept for the next commit's comparison, up to this many entries in all.
 _CACHED_ENTRIES: Final = 100_000
+# A commit none of whose parents the other side has is compared with so many commits that it has.
+_BASES: Final = 8
 _ENTRY: Final = re.compile(rb"(40000|100644|100755|120000|100664) ([^\0]+)\0(.{32})", re.DOTALL)
 _TREE: Final = b"40000"
 
@@ -67,12 +74,31 @@ class NewObjects:
         tips: Commits, tags, or whatever else a ref may name.
         known: Ids that the other side has with everything below them; those that are not stored
             here are ignored.
+        ends: Commits whose parents are not stored here, on purpose.
+        known_ends: Commits that the other side has without their parents.
+        depth: How many generations of commits to go down from the tips; None for no limit, and
+            then what is below ``known_ends`` is left alone.
+
+    Attributes:
+        shallow: After the walk: where the tips' history ends for the other side, which are the
+            commits whose parents are left out, stored there already or not.
     """
 
     def __init__(
-        self, store: ObjectStore, tips: Iterable[RawId], known: Iterable[RawId] = ()
+        self,
+        store: ObjectStore,
+        tips: Iterable[RawId],
+        known: Iterable[RawId] = (),
+        *,
+        ends: Collection[RawId] = (),
+        known_ends: Collection[RawId] = (),
+        depth: int | None = None,
     ) -> None:
+        self.shallow: tuple[RawId, ...] = ()
         self._store = store
+        self._ends, self._known_ends, self._depth = ends, known_ends, depth
+        # With a depth: the commits within it.
+        self._within: dict[RawId, int] | None = None
         self._colour: dict[RawId, int] = {}
         self._nodes: dict[RawId, _Node] = {}
         self._queue: list[tuple[int, RawId]] = []
@@ -90,30 +116,38 @@ class NewObjects:
             ObjectNotFoundError: The walk from a tip met an object that is not stored here.
             CorruptObjectError: It met one that is damaged, or not of the type it should have.
         """
-        for raw in self._known:
+        for raw in (*self._known, *self._known_ends):
             self._seen.add(raw)
             self._paint_known(raw)
         loose_ends: list[Found] = []
+        commits: list[RawId] = []
         for raw in self._tips:
             for found in self._peel(raw):
                 if found.kind == "commit":
-                    self._paint(found.raw, _WANTED)
+                    commits.append(found.raw)
                 elif found.kind == "tag":
-                    self._seen.add(found.raw)
-                    yield found
+                    if found.raw not in self._seen:
+                        self._seen.add(found.raw)
+                        yield found
                 else:
                     loose_ends.append(found)
-        yield from self._new_in_commits(self._new_commits())
+        if self._depth is not None:
+            self._within = self._measure(commits, self._depth)
+        for raw in commits if self._within is None else self._within:
+            self._paint(raw, _WANTED)
+        new = self._new_commits()
+        self.shallow = self._find_shallow(new)
+        yield from self._new_in_commits(new)
         for found in loose_ends:
             yield from self._new_in_object(found)
 
     # -- commits ---------------------------------------------------------------------------
 
     def _peel(self, raw: RawId) -> list[Found]:
-        """Follow tags; stops at a tag that the other side has."""
+        """Follow tags; without a depth it stops at what the other side has."""
         chain: list[Found] = []
         holder: RawId | None = None
-        while raw not in self._seen:
+        while raw not in self._seen or self._depth is not None:
             kind, payload = self._store.read(raw)
             chain.append(Found(raw, kind, holder))
             if kind == "commit":
@@ -182,10 +216,45 @@ class NewObjects:
             if raw in self._open:
                 self._open.discard(raw)
                 order.append(raw)
+            colour = _KNOWN if colour & _KNOWN else _WANTED
+            if raw in self._ends or raw in self._known_ends:
+                continue
+            if colour == _WANTED and self._within is not None:
+                # All that are wanted have been painted at the start.
+                continue
             for parent in self._nodes[raw].parents:
-                self._paint(parent, _KNOWN if colour & _KNOWN else _WANTED)
+                self._paint(parent, colour)
         order.reverse()
         return [raw for raw in order if self._colour[raw] == _WANTED]
+
+    def _measure(self, tips: Iterable[RawId], depth: int) -> dict[RawId, int]:
+        """Return how many generations below the tips each commit within the depth is."""
+        within = dict.fromkeys(tips, 0)
+        layer = list(within)
+        for generation in range(1, depth):
+            below: dict[RawId, int] = {}
+            for raw in layer:
+                node = self._node(raw, _WANTED)
+                assert node is not None
+                if raw not in self._ends:
+                    below.update((p, generation) for p in node.parents if p not in within)
+            if not below:
+                break
+            within.update(below)
+            layer = list(below)
+        return within
+
+    def _find_shallow(self, new: Iterable[RawId]) -> tuple[RawId, ...]:
+        within = self._within
+        if within is None:
+            return tuple(raw for raw in new if raw in self._ends and self._nodes[raw].parents)
+        found: list[RawId] = []
+        for raw in within:
+            node = self._node(raw, _WANTED)
+            assert node is not None
+            if node.parents and (raw in self._ends or not within.keys() >= set(node.parents)):
+                found.append(raw)
+        return tuple(found)
 
     # -- trees -----------------------------------------------------------------------------
 
@@ -198,11 +267,18 @@ class NewObjects:
             yield Found(raw, "commit", None)
             node = self._nodes[raw]
             bases = []
-            for parent in node.parents:
-                base = self._node(parent, _KNOWN)
+            for parent in () if raw in self._ends else node.parents:
+                base = self._node(parent, _KNOWN) if parent in self._colour else None
                 if base is not None:
                     bases.append(base.tree)
+            if not bases and (node.parents or self._known_ends):
+                bases = self._known_trees()
             yield from self._new_in_tree(Found(node.tree, "tree", raw), bases)
+
+    def _known_trees(self) -> list[RawId]:
+        """Return trees that the other side has, to compare with where history is cut off."""
+        known = (raw for raw in self._known if raw in self._nodes)
+        return [self._nodes[raw].tree for raw in itertools.islice(known, _BASES)]
 
     def _new_in_tree(self, root: Found, bases: list[RawId]) -> Iterator[Found]:
         """Yield a tree and what is below it, except what the trees it came from hold as well."""

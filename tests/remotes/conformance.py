@@ -6,7 +6,7 @@ A medium's test file gives two fixtures: ``place``, a fresh repository on the ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,18 @@ from muse.core.errors import (
     RefChangedError,
     RemoteError,
 )
+from muse.core.reach import Reach
 from muse.core.refs import HEADS, TAGS
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, ObjectType, RawId, from_raw, raw_object_id, to_raw
-from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord, RefListing, RefUpdate, Remote
+from muse.remotes.protocol import (
+    CHUNK_BYTES,
+    UNLIMITED,
+    ObjectRecord,
+    RefListing,
+    RefUpdate,
+    Remote,
+)
 from muse.remotes.records import iter_records
 from muse.remotes.walk import NewObjects
 from tests.remotes.histories import write_tag
@@ -328,6 +336,56 @@ class RemoteConformance:
         unknown = ObjectId("sha256:" + "1" * 64)
         assert len(remote.offer([second], [unknown, first]).ids) == 4
 
+    def test_a_depth_ends_history(self, place: Repository, open_place: OpenPlace) -> None:
+        """Depth counts commits from the wants, 1 for the wants alone; the end of it is told."""
+        *_, third, fourth = commits = _line(place, 4)
+        remote = open_place()
+        offer = remote.offer([fourth], [], depth=2)
+        assert _commits(place, offer.ids) == {third, fourth}
+        assert list(map(from_raw, offer.shallow)) == [third]
+        assert {raw for raw, _ in _below(place, third)} <= set(offer.ids)
+        whole = remote.offer([fourth], [], depth=4)
+        assert (_commits(place, whole.ids), whole.shallow) == (set(commits), ())
+        assert set(whole.ids) == set(remote.offer([fourth], []).ids)
+
+    def test_a_have_implies_nothing_below_where_it_ends(
+        self, place: Repository, open_place: OpenPlace
+    ) -> None:
+        """Without a depth nothing below the cut is offered; with one, what lies within it is."""
+        first, second, third, fourth = _line(place, 4)
+        remote = open_place()
+        plain = remote.offer([fourth], [third], shallow=[third])
+        assert (_commits(place, plain.ids), plain.shallow) == ({fourth}, ())
+        assert len(plain.ids) == 4
+        deeper = remote.offer([fourth], [third], depth=3, shallow=[third])
+        assert _commits(place, deeper.ids) == {second, fourth}
+        assert list(map(from_raw, deeper.shallow)) == [second]
+        whole = remote.offer([fourth], [fourth], depth=UNLIMITED, shallow=[third])
+        assert (_commits(place, whole.ids), whole.shallow) == ({first, second}, ())
+        assert len(whole.ids) < len(remote.offer([second], []).ids) + 1
+
+    def test_a_new_end_is_told_when_nothing_is_missing(
+        self, place: Repository, open_place: OpenPlace
+    ) -> None:
+        """Asked for less than the client has: nothing to send, and where history ends now."""
+        *_, fourth = _line(place, 4)
+        offer = open_place().offer([fourth], [fourth], depth=1)
+        assert list(offer.ids) == []
+        assert list(map(from_raw, offer.shallow)) == [fourth]
+
+    def test_a_depth_compares_with_what_the_client_has(
+        self, place: Repository, open_place: OpenPlace
+    ) -> None:
+        """Files that the client has from another commit are not offered again for a cut one."""
+        commits = _line(place, 4)
+        offer = open_place().offer([commits[3]], [commits[0]], depth=1, shallow=[commits[0]])
+        assert len(offer.ids) == 4
+
+    def test_a_whole_place_says_so(self, place: Repository, open_place: OpenPlace) -> None:
+        """A listing names the commits at which history there is cut off: none."""
+        _line(place, 2)
+        assert open_place().list_refs().shallow == ()
+
     def test_sent_records_are_what_was_offered(
         self, place: Repository, open_place: OpenPlace
     ) -> None:
@@ -362,3 +420,24 @@ class RemoteConformance:
 def _version(remote: Remote) -> str:
     listing: RefListing = remote.list_refs()
     return listing.version
+
+
+def _line(place: Repository, count: int) -> list[ObjectId]:
+    """Make commits one on another, each of which changes one file of many."""
+    files = files_of(60)
+    commits = []
+    for number in range(count):
+        files[b"d0/f1"] = b"changed %d" % number
+        commits.append(add_commit(place, files, message=f"{number}\n"))
+    return commits
+
+
+def _commits(place: Repository, ids: Iterable[RawId]) -> set[ObjectId]:
+    return {from_raw(raw) for raw in ids if place.objects.stat(raw)[0] == "commit"}
+
+
+def _below(place: Repository, commit: ObjectId) -> list[tuple[RawId, ObjectType]]:
+    """Return the trees and blobs of one commit."""
+    reach = Reach(place.objects)
+    reach.walk([(place.commit(commit).tree, "tree")])
+    return [(raw, "tree") for raw in reach.trees] + [(raw, "blob") for raw in reach.blobs]

@@ -10,9 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from muse.core.commits import parse_commit
 from muse.core.errors import CorruptObjectError, ObjectNotFoundError
 from muse.core.object_store import ObjectStore
+from muse.core.reach import Reach
+from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId, from_raw
+from muse.remotes.protocol import UNLIMITED
 from muse.remotes.walk import NewObjects
 from tests.conftest import Run
 from tests.remotes.histories import (
@@ -76,6 +80,139 @@ class TestAgainstGit:
         assert git_ids(root / "g", tips, known) <= ours
         assert ours <= git_ids(root / "g", tips, [])
         assert ids(NewObjects(store, tips)) == git_ids(root / "g", tips, [])
+
+
+class _Client:
+    """What a client would hold after some fetches, by the plainest of rules."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self.ids: set[RawId] = set()
+        self.tips: set[RawId] = set()
+        self.shallow: set[RawId] = set()
+
+    def fetch(self, tip: RawId, depth: int | None) -> set[RawId]:
+        """Take what the walk offers; return it."""
+        walk = NewObjects(
+            self.store, [tip], sorted(self.tips), known_ends=self.shallow, depth=depth
+        )
+        offered = ids(walk)
+        self.ids |= offered
+        self.tips.add(tip)
+        self.shallow |= set(walk.shallow)
+        if depth is not None:
+            # What has its parents now ends nothing any more.
+            for raw in self.shallow - set(walk.shallow):
+                if all(parent in self.ids for parent in self.parents(raw)):
+                    self.shallow.discard(raw)
+        return offered
+
+    def parents(self, raw: RawId) -> tuple[RawId, ...]:
+        """Return a commit's parents as stored."""
+        return parse_commit(self.store.read(raw)[1]).parents
+
+    def commits(self) -> set[RawId]:
+        """Return the commits that its history consists of, each with its trees (asserted)."""
+        found: set[RawId] = set()
+        todo = sorted(self.tips)
+        while todo:
+            raw = todo.pop()
+            if raw in found:
+                continue
+            found.add(raw)
+            reach = Reach(self.store)
+            reach.walk([(parse_commit(self.store.read(raw)[1]).tree, "tree")])
+            assert {raw, *reach.trees, *reach.blobs} <= self.ids | {EMPTY_TREE}
+            todo += () if raw in self.shallow else self.parents(raw)
+        return found
+
+
+class TestDepth:
+    """History that is cut off, at either side."""
+
+    @settings(
+        max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(seed=st.integers(0, 2**32), commits=st.integers(2, 25), depth=st.integers(1, 6))
+    def test_cuts_where_git_cuts(
+        self,
+        tmp_path_factory: pytest.TempPathFactory,
+        git: Run,
+        *,
+        seed: int,
+        commits: int,
+        depth: int,
+    ) -> None:
+        """A clone by git of the same depth has the same commits, trees and blobs."""
+        root = tmp_path_factory.mktemp("walk")
+        store = ObjectStore(root)
+        (root / ".muse/objects/pack").mkdir(parents=True)
+        made = random_history(store, seed, commits=commits)
+        git("init", "-q", "--bare", "--object-format=sha256", "g", cwd=root)
+        give_to_git(store, root / "g")
+        tips = random.Random(seed).sample(made, k=min(len(made), 2))
+        for number, raw in enumerate(tips):
+            git("update-ref", f"refs/heads/b{number}", raw.hex(), cwd=root / "g")
+        url = (root / "g").as_uri()
+        git("clone", "-q", "--bare", "--no-single-branch", f"--depth={depth}", url, "c", cwd=root)
+        theirs = git_ids(root / "c", tips, [])
+        assert ids(NewObjects(store, tips, depth=depth)) == theirs
+
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(
+        seed=st.integers(0, 2**32),
+        commits=st.integers(2, 25),
+        depths=st.lists(st.none() | st.integers(1, 6), min_size=1, max_size=5),
+    )
+    def test_any_run_of_fetches_leaves_a_whole_history(
+        self,
+        tmp_path_factory: pytest.TempPathFactory,
+        *,
+        seed: int,
+        commits: int,
+        depths: list[int | None],
+    ) -> None:
+        """Whatever was asked in turn, every commit down to a cut is whole, and at last all is."""
+        root = tmp_path_factory.mktemp("walk")
+        store = ObjectStore(root)
+        (root / ".muse/objects/pack").mkdir(parents=True)
+        made = random_history(store, seed, commits=commits)
+        client, rng = _Client(store), random.Random(seed)
+        for depth in depths:
+            client.fetch(rng.choice(made), depth)
+            client.commits()
+        for tip in sorted(client.tips):
+            client.fetch(tip, UNLIMITED)
+        assert not client.shallow
+        whole = Reach(store)
+        whole.walk((tip, "commit") for tip in client.tips)
+        assert client.commits() == set(whole.commits)
+        assert client.ids == {*whole.commits, *whole.trees, *whole.blobs} | (
+            client.ids & {EMPTY_TREE}
+        )
+
+    def test_a_cut_on_our_side_is_no_gap(self, store: CountingStore) -> None:
+        """Below a commit that is said to end history nothing is looked for; it is told of."""
+        gone = RawId(b"\x05" * 32)
+        end = write_commit(store, write_files(store, {b"a": b"1"}), gone)
+        tip = write_commit(store, write_files(store, {b"a": b"2"}), end, time_s=START_S + 1)
+        walk = NewObjects(store, [tip], ends={end})
+        assert len(ids(walk)) == 6
+        assert walk.shallow == (end,)
+        walk = NewObjects(store, [tip], [end], ends={end})
+        assert len(ids(walk)) == 3
+        assert walk.shallow == ()
+
+    def test_a_known_cut_is_passed_by_another_way(self, store: CountingStore) -> None:
+        """A merged branch that left below the cut brings what it stands on, as in git."""
+        tree = write_files(store, {b"a": b"1"})
+        root = write_commit(store, tree)
+        end = write_commit(store, tree, root, time_s=START_S + 1)
+        side = write_commit(store, tree, root, time_s=START_S + 2)
+        merge = write_commit(store, tree, end, side, time_s=START_S + 3)
+        assert ids(NewObjects(store, [merge], [end], known_ends={end})) == {merge, side, root}
 
 
 class TestCost:
