@@ -35,8 +35,9 @@ format: $(READY)        ## what `check` would ask for
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)         ## speed against git, as ratios; ONLY=status for one row
-	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
+bench: $(READY)         ## speed against git, as ratios; ONLY=status,add for some groups
+	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(FILES),--files $(FILES)) \
+	  $(if $(PUBLISH),--publish BENCHMARKS.md)
 
 clean:
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,37 +1,30 @@
-"""Run commands as whole processes, in turn, and keep what the system accounted for each."""
+"""Run commands as whole processes, in turn, and keep what the system accounted for each.
+
+`compare` times; `count` runs a command once more under strace, which slows it, and so never
+counts as time.
+"""
 
 from __future__ import annotations
 
 import os
-import statistics
+import re
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from benchmarks.rows import Counts, Sample
 
-@dataclass
-class Sample:
-    """What some runs of one command took.
-
-    Attributes:
-        wall_s: Wall seconds of each run.
-        peak_kib: Peak resident memory of each run.
-    """
-
-    wall_s: list[float] = field(default_factory=list)
-    peak_kib: list[int] = field(default_factory=list)
-
-    @property
-    def median_s(self) -> float:
-        """The median wall time."""
-        return statistics.median(self.wall_s)
-
-    @property
-    def peak_mib(self) -> float:
-        """The median peak memory."""
-        return statistics.median(self.peak_kib) / 1024
+_SYNCS: Final = frozenset({"fsync", "fdatasync", "syncfs", "sync", "sync_file_range", "msync"})
+_WRITES: Final = re.compile(
+    r"^(?:write|pwrite64|writev|pwritev2?|sendfile|copy_file_range|splice)$"
+)
+_CALL: Final = re.compile(rb"^(?:\d+\s+)?(?:<\.\.\. )?([a-z_0-9]+)(\(| resumed>)")
+_RESULT: Final = re.compile(rb"= (\d+)$")
 
 
 def run_once(command: Sequence[str], *, cwd: Path, sample: Sample | None = None) -> None:
@@ -57,6 +50,7 @@ def run_once(command: Sequence[str], *, cwd: Path, sample: Sample | None = None)
         raise RuntimeError(f"{list(command)} exited {process.returncode}: {errors.decode()}")
     if sample is not None:
         sample.wall_s.append(elapsed)
+        sample.cpu_s.append(usage.ru_utime + usage.ru_stime)
         sample.peak_kib.append(usage.ru_maxrss)
 
 
@@ -84,3 +78,36 @@ def compare(ours: Side, theirs: Side, *, runs: int, warmup: int = 1) -> tuple[Sa
                 side.before()
             run_once(side.command, cwd=side.cwd, sample=sample if number >= warmup else None)
     return samples
+
+
+def count(side: Side) -> Counts | None:
+    """Run a command once under strace; None where there is none, or it may not trace."""
+    if shutil.which("strace") is None:
+        return None
+    if side.before is not None:
+        side.before()
+    with tempfile.TemporaryDirectory(prefix="muse-bench-") as folder:
+        trace = Path(folder, "trace")
+        command = ["strace", "-f", "-qq", "-s", "0", "-o", str(trace), *side.command]
+        try:
+            run_once(command, cwd=side.cwd)
+        except RuntimeError:
+            return None
+        return read_trace(trace)
+
+
+def read_trace(trace: Path) -> Counts:
+    """Add up what ``strace -f -o`` wrote: a line a call, or two if interrupted."""
+    calls = written = syncs = 0
+    with trace.open("rb") as lines:
+        for line in lines:
+            found = _CALL.match(line)
+            if found is None:
+                continue
+            name = found[1].decode()
+            if found[2] == b"(":
+                calls += 1
+                syncs += name in _SYNCS
+            if _WRITES.match(name) and (result := _RESULT.search(line.rstrip())):
+                written += int(result[1])
+    return Counts(calls, written, syncs)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +73,25 @@ def edit(root: Path, paths: list[str], *, count: int, seed: int) -> list[str]:
         with (root / path).open("a") as file:
             file.write(f"# edited {seed}\n")
     return chosen
+
+
+def iter_tree_paths(root: Path, *, some: int) -> list[str]:
+    """Return files of a tree on disk, evenly spread, sorted."""
+    found: list[str] = []
+    stack = [""]
+    while stack:
+        prefix = stack.pop()
+        with os.scandir(root / prefix) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in {".muse", ".git"}:
+                        stack.append(name + "/")
+                else:
+                    found.append(name)
+    found.sort()
+    return found[:: max(1, len(found) // some)]
+
+
+if __name__ == "__main__":
+    make_tree(Path(sys.argv[1]), int(sys.argv[2]))
