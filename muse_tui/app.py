@@ -14,7 +14,8 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from muse_tui import drafts, keymap, leaving, messages
+from muse_tui import keymap, leaving, messages
+from muse_tui.backend import drafts
 from muse_tui.link import EngineLink
 from muse_tui.model import (
     Failure,
@@ -62,7 +63,7 @@ class MuseApp(App[int]):
         self.key_overrides: dict[str, str] = {}
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = _default_theme()
+        self.theme = THEMES[0].name
         self.main = MainScreen()
         self._opened = False
 
@@ -156,28 +157,23 @@ class MuseApp(App[int]):
 
     def editor_command(self, path: Path, *, line: int) -> list[str]:
         """Return the command of the user's editor; empty when none is set."""
-        import shlex
+        import shlex  # start-up time
 
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ""
         command = shlex.split(editor)
         if not command:
             return []
         name = os.path.basename(command[0])
-        at_line = name in {
-            "vi",
-            "vim",
-            "nvim",
-            "nano",
-            "emacs",
-            "emacsclient",
-            "hx",
-            "kak",
-            "micro",
-        }
+        at_line = name in _AT_LINE
         return [*command, *([f"+{line}"] if at_line and line > 1 else []), os.fspath(path)]
 
-    def save_copy(self, text: str) -> str:
-        """Save what was copied where any terminal can reach it; return the path, or nothing."""
+    def copy_text(self, text: str) -> str:
+        """Copy by OSC 52, and into a file that any terminal can reach; return its path.
+
+        Returns:
+            The file's path, or nothing when it could not be written.
+        """
+        self.copy_to_clipboard(text)
         folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
         path = folder / f"muse-copy-{os.getuid()}.txt"
         try:
@@ -196,7 +192,3 @@ class MuseApp(App[int]):
         except OSError as error:
             self.main.say(f"The picture could not be saved: {error.strerror}.", level="bad")
             return ""
-
-
-def _default_theme() -> str:
-    return "muse-dark"

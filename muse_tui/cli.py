@@ -83,7 +83,7 @@ def farewell(start: Path, number: int) -> str:
     """Return what is told after a death by signal: that nothing is lost, and where the draft is."""
     import signal
 
-    from muse_tui import drafts
+    from muse_tui.backend import drafts
 
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     lines = [f"muse-tui ended by {name}. What was staged and committed is stored."]

@@ -10,7 +10,7 @@ from muse.core.errors import MuseError
 from muse.core.paths import show_text
 from muse.core.sweep import TempFinding
 from muse.ops.health import HealthReport, read_health
-from muse_tui import drafts
+from muse_tui.backend import drafts
 from muse_tui.backend.place import Place
 from muse_tui.backend.sessions import LastEnd
 from muse_tui.job_files import read_jobs

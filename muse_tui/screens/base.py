@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar, cast
 
 from textual import work
 from textual.screen import ModalScreen, Screen
@@ -22,16 +23,12 @@ from muse_tui.model import (
     JobView,
     WatchView,
 )
+from muse_tui.services import Services
 from muse_tui.widgets.diff_pane import DiffList
 from muse_tui.widgets.footer import Footer
 from muse_tui.widgets.lists import CommitList, FileList, HealthList, StagedList, TreeList
 from muse_tui.widgets.status_line import StatusLine
 from muse_tui.widgets.virtual_list import VirtualList
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from muse_tui.app import MuseApp
 
 T = TypeVar("T")
 PANES = ("tree", "staged", "history", "health", "diff")
@@ -66,12 +63,9 @@ class ActionBase(Screen[None]):
     # Parts ------------------------------------------------------------------------------------
 
     @property
-    def muse(self) -> MuseApp:
+    def muse(self) -> Services:
         """Return the application."""
-        from muse_tui.app import MuseApp  # the application imports the screens
-
-        assert isinstance(self.app, MuseApp)
-        return self.app
+        return cast("Services", self.app)
 
     @property
     def engine(self) -> EngineLink:

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from muse_tui import drafts
+from muse_tui.backend import drafts
 from muse_tui.model import DiffDoc, DiffKey, Draft, FileRow, Source
 from muse_tui.widgets.diff_pane import DiffList
 from muse_tui.widgets.lists import CommitFilesList

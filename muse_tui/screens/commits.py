@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from muse_tui import drafts
+from muse_tui.backend import drafts
 from muse_tui.link import EngineError
 from muse_tui.model import BranchRow, DiffDoc, DiffKey, Draft
 from muse_tui.screens import boxes

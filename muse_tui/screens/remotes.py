@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import work
 
-from muse_tui import drafts
+from muse_tui.backend import drafts
 from muse_tui.jobs import JobDesk, JobRefusedError
 from muse_tui.messages import JobChanged
 from muse_tui.model import JobView

@@ -177,9 +177,12 @@ class ViewActions(ActionBase):
             text, what = self.health_report(), "the health report"
         elif isinstance(row, FileRow):
             rows = [r for r in (pane.picked() if pane else []) if isinstance(r, FileRow)]
-            text, what = "\n".join(r.shown for r in rows), "the path"
+            text = "\n".join(r.shown for r in rows)
+            what = "the path" if len(rows) == 1 else f"{len(rows)} paths"
         elif isinstance(row, CommitRow):
-            text, what = row.oid.removeprefix("sha256:"), "the commit's id"
+            commits = [r for r in (pane.picked() if pane else []) if isinstance(r, CommitRow)]
+            text = "\n".join(r.oid.removeprefix("sha256:") for r in commits)
+            what = "the commit's id" if len(commits) == 1 else f"{len(commits)} commits' ids"
         elif isinstance(row, DiffRow):
             lines = [r for r in (pane.picked() if pane else []) if isinstance(r, DiffRow)]
             text = "\n".join(side.text for r in lines if (side := r.right or r.left) is not None)
@@ -190,8 +193,7 @@ class ViewActions(ActionBase):
         else:
             self.say("There is nothing to copy here.", level="info")
             return
-        self.app.copy_to_clipboard(text)
-        path = self.muse.save_copy(text)
+        path = self.muse.copy_text(text)
         self.say(f"Copied {what}.", hint=f"also in {path}" if path else "", level="info")
 
     # Interface --------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.text import Text
 from textual import work
@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from muse_tui.link import EngineError
+from muse_tui.services import Services
 from muse_tui.words import clean
 
 
@@ -46,11 +47,8 @@ class WelcomeScreen(ModalScreen[None]):
     @work(exit_on_error=False)
     async def action_create(self) -> None:
         """Create the repository; the engine then opens it."""
-        from muse_tui.app import MuseApp  # the application imports the screens
-
-        assert isinstance(self.app, MuseApp)
         try:
-            await self.app.engine.call("init")
+            await cast("Services", self.app).engine.call("init")
         except EngineError as error:
             failure = error.failure
             self.query_one("#problem", Static).update(Text(f"{failure.message} {failure.hint}"))

@@ -38,8 +38,9 @@ from muse.ops.remote import add_remote
 from muse.ops.restore import discard
 from muse.ops.switch import switch
 from muse.ops.tag import create_tag
-from muse_tui import drafts, messages
+from muse_tui import messages
 from muse_tui.app import MuseApp
+from muse_tui.backend import drafts
 from muse_tui.model import Draft, HealthView, JobView, Live, WatchView
 
 NOW_S = 1_767_268_800.0  # 2026-01-01 12:00 UTC

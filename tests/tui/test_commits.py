@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import TextArea
 
-from muse_tui import drafts
+from muse_tui.backend import drafts
 from muse_tui.job_files import read_jobs
 from muse_tui.model import Draft
 from muse_tui.screens.commit_box import CommitScreen, SubjectGauge

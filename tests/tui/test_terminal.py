@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from muse_tui import drafts
+from muse_tui.backend import drafts
 from tests.tui.conftest import Song
 from tests.tui.terminal import DEADLINE_S, Terminal, is_running
 
