@@ -16,6 +16,7 @@
     ├── NotARepositoryError           2
     ├── StorageError                  3  damaged storage, or the system said no
     │   ├── CorruptObjectError        3
+    │   │   └── UnreadableObjectError 3  whether it is whole is not known
     │   ├── CorruptFileError          3  a durable file under .muse/ does not parse
     │   └── IoFailedError             3  disk full, permission, I/O error
     ├── NotFoundError                 4
@@ -173,6 +174,25 @@ class CorruptObjectError(StorageError):
             "'muse fetch --refetch', replaces it.",
         )
         self.oid, self.where, self.reason = oid, where, reason
+
+
+class UnreadableObjectError(CorruptObjectError):
+    """The system does not let us read an object: a bad disk, a permission, too many open files.
+
+    Args:
+        oid: The object's id.
+        where: The file that holds it.
+        error: The system's error.
+    """
+
+    def __init__(self, oid: str, *, where: str, error: OSError) -> None:
+        said = os.strerror(error.errno or 0)
+        super().__init__(oid, where=where, reason=f"it cannot be read ({said})")
+        self.errno = error.errno
+        self.message = f"Object {oid} in {where} cannot be read: {said}."
+        if error.errno != errno.EIO:
+            # A bad disk is the one that another copy helps against.
+            self.hint = _IO_HINTS.get(error.errno or 0, self.hint)
 
 
 class CorruptFileError(StorageError):

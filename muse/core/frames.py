@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from muse.core.errors import CorruptObjectError, IoFailedError
+from muse.core.errors import CorruptObjectError, IoFailedError, UnreadableObjectError
 from muse.core.types import OBJECT_TYPES, ObjectType, RawId, from_raw
 
 CHUNK_SIZE: Final = 1 << 20
@@ -86,10 +86,9 @@ def describe_damage(frame: bytes) -> str:
     return "its bytes do not hash to its name"
 
 
-def unreadable(raw: RawId, path: str, error: OSError) -> CorruptObjectError:
+def unreadable(raw: RawId, path: str | os.PathLike[str], error: OSError) -> UnreadableObjectError:
     """Return the error for an object whose file the system does not let us read."""
-    reason = f"it cannot be read ({os.strerror(error.errno or 0)})"
-    return CorruptObjectError(from_raw(raw), where=path, reason=reason)
+    return UnreadableObjectError(from_raw(raw), where=os.fspath(path), error=error)
 
 
 def iter_frame_chunks(

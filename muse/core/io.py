@@ -23,7 +23,6 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from muse.core import temps
@@ -118,6 +117,7 @@ class NewFile:
         mode: Permission bits of the published file.
         folder_fd: That folder, opened: then nothing is looked up by path, ``folder`` only serves
             messages, and ``publish`` takes a name in it. Against folders that become links.
+        name_dir: A swept folder for the name to rename from, so that ``folder`` never shows one.
 
     Durability:
         Killed before `publish`: no name, or an orphan whose lock is free. After: the whole file.
@@ -131,8 +131,10 @@ class NewFile:
         family: temps.Family,
         mode: int = 0o444,
         folder_fd: int | None = None,
+        name_dir: Path | None = None,
     ) -> None:
         self._folder = os.fspath(folder)
+        self._name_dir = os.path.abspath(name_dir) if name_dir is not None else None
         self._folder_fd = folder_fd
         self._base = self._folder if folder_fd is None else ""
         self._family = family
@@ -184,10 +186,10 @@ class NewFile:
         Returns:
             False when ``dest`` exists and ``replace`` is not set.
         """
+        at = self._folder_fd
         with io_errors("write", os.path.join(self._folder, dest)):
             if replace:
                 self._name = self._name or self._give_name()
-                at = self._folder_fd
                 os.replace(self._name, dest, src_dir_fd=at, dst_dir_fd=at)
                 self._name = None
                 self.abandon()
@@ -196,7 +198,6 @@ class NewFile:
                 if self._name is None:
                     self._link(os.fspath(dest))
                 else:
-                    at = self._folder_fd
                     os.link(self._name, dest, src_dir_fd=at, dst_dir_fd=at)
                 return True
             except FileExistsError:
@@ -207,6 +208,12 @@ class NewFile:
     def _give_name(self) -> str:
         # Locked before it has a name, so that no sweep ever sees it unlocked.
         lock_file(self.fd)
+        if self._name_dir is not None:
+            name = os.path.join(self._name_dir, temps.new_name(temps.MUTABLE))
+            # The folder may be missing, or on another file system than this file.
+            with contextlib.suppress(OSError):
+                self._link(name)
+                return name
         name = os.path.join(self._base, temps.new_name(self._family))
         self._link(name)
         return name
@@ -234,12 +241,7 @@ class NewFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.abandon()
 
 
@@ -364,12 +366,11 @@ def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
 
 def remove_file(path: Path) -> bool:
     """Unlink a file; False when it was not there."""
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise IoFailedError("remove", path=os.fspath(path), error=error) from error
+    with io_errors("remove", path):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            return False
     return True
 
 

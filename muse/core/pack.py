@@ -19,7 +19,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core import temps
-from muse.core.errors import CorruptFileError, CorruptObjectError, IoFailedError
+from muse.core.errors import (
+    CorruptFileError,
+    CorruptObjectError,
+    IoFailedError,
+    UnreadableObjectError,
+)
 from muse.core.io import NewFile
 from muse.core.pack_format import (
     HASH_SIZE,
@@ -331,7 +336,8 @@ class Pack:
             except FileNotFoundError:
                 return None
             except OSError as error:
-                raise _unreadable(raw, self.path, error) from error
+                where = os.fspath(self.path)
+                raise UnreadableObjectError(from_raw(raw), where=where, error=error) from error
             if _Descriptor.kept <= _KEEP_OPEN:
                 self._file = file
         return file
@@ -340,7 +346,8 @@ class Pack:
         try:
             return os.pread(file.fd, count, offset)
         except OSError as error:
-            raise _unreadable(raw, self.path, error) from error
+            where = os.fspath(self.path)
+            raise UnreadableObjectError(from_raw(raw), where=where, error=error) from error
 
     def close(self) -> None:
         """Let go of the file; reads in other threads end undisturbed, later ones open it again."""
@@ -364,11 +371,6 @@ class _Source:
 
 def _damaged(raw: RawId, where: str, reason: str) -> CorruptObjectError:
     return CorruptObjectError(from_raw(raw), where=where, reason=reason)
-
-
-def _unreadable(raw: RawId, path: Path, error: OSError) -> CorruptObjectError:
-    reason = f"it cannot be read ({os.strerror(error.errno or 0)})"
-    return _damaged(raw, str(path), reason)
 
 
 def _rebuild(path: Path, size: int, *, write: bool) -> PackIndex:

@@ -4,8 +4,9 @@ Folders are opened step by step from the root and kept open while their files ar
 everything happens relative to those handles. So neither a hostile tree nor a folder that somebody
 turns into a symlink meanwhile can make anything appear, or vanish, outside (G11).
 
-Every file is written beside its destination, nameless where the system allows it, and appears
-whole, so that a kill leaves each file old or new and never torn (G3, G5).
+Every file is written nameless where the system allows it, and appears whole, so that a kill leaves
+each file old or new and never torn (G3, G5). The name that it is renamed from lies in a folder
+that is swept; elsewhere it lies beside the file, and the next checkout removes it (G6).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from muse.core.errors import ConflictError, IoFailedError, MuseError, UnsafePath
 from muse.core.file_content import StatKey, stat_key
 from muse.core.io import NewFile, replace_link, sync_dir
 from muse.core.object_store import ObjectStore
-from muse.core.paths import check_path, show_path
+from muse.core.paths import check_path, muse_dir, show_path
 from muse.core.types import MODE_EXEC, MODE_LINK, RawId
 
 _FOLDER_FLAGS: Final = (
@@ -132,7 +133,13 @@ class Placer:
         stream = self._store.open_stream(raw)
         permissions = 0o777 if mode == MODE_EXEC else 0o666
         full = Path(os.fsdecode(self._full(path)))
-        with NewFile(full.parent, family=temps.RESTORE, mode=permissions, folder_fd=folder) as new:
+        with NewFile(
+            full.parent,
+            family=temps.RESTORE,
+            mode=permissions,
+            folder_fd=folder,
+            name_dir=muse_dir(self._root) / "tmp",
+        ) as new:
             # The stream's end checks the hash, so a damaged blob never gets a name.
             for chunk in stream:
                 new.write(chunk)

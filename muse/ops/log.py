@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from muse.core.ancestry import CommitGraph
 from muse.core.commits import Commit
-from muse.core.errors import MuseError
+from muse.core.errors import IoFailedError, MuseError, UnreadableObjectError
 from muse.core.history import HistoryEntry, Order, walk
 from muse.core.lanes import GraphRow, lay_out
 from muse.core.limits import Limits
@@ -112,6 +112,9 @@ def _starts(
 def _find_tip(revisions: Revisions, ref: str) -> RawId | None:
     try:
         return revisions.find_commit(ref)
+    except (IoFailedError, UnreadableObjectError):
+        # The ref may be whole: a log without its name would say that it is elsewhere.
+        raise
     except MuseError:
         # A tag of a file, or a damaged ref, which must not hide the others: `verify` names it.
         return None
@@ -159,6 +162,8 @@ def _find_named(repo: Repository, revisions: Revisions, ref: str, *, is_tag: boo
         return _find_tip(revisions, ref)
     try:
         oid = repo.refs.read(ref)
+    except (IoFailedError, UnreadableObjectError):
+        raise
     except MuseError:
         return None
     return None if oid is None else to_raw(oid)

@@ -13,6 +13,7 @@ from muse.core.errors import (
     CorruptObjectError,
     ObjectNotFoundError,
     RefNotFoundError,
+    UnreadableObjectError,
     short,
 )
 from muse.core.paths import show_text
@@ -73,6 +74,8 @@ def _info(repo: Repository, graph: CommitGraph, name: str, oid: ObjectId) -> Tag
             commit = graph.commit(to_raw(oid))
             subject, time_s = commit.subject, commit.committer.time_s
         return TagInfo(name, oid, oid, False, None, subject, "", time_s)
+    except UnreadableObjectError:
+        raise
     except (ObjectNotFoundError, CorruptObjectError):
         # One tag that lost its object must not hide the others; `verify` names it.
         return TagInfo(name, oid, oid, False, None, "(its object is missing or damaged)", "", 0)

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import tempfile
 from pathlib import Path
 
 from muse.cli.main import main
@@ -81,11 +83,35 @@ def check_works(root: Path, *, bare: bool = False) -> None:
     assert left == [], left
 
 
-def check(root: Path, *, bare: bool = False) -> None:
-    """Check everything; the repository is changed by the commands that must work."""
+def check(root: Path, *, bare: bool = False, git: bool = False) -> None:
+    """Check everything; the repository is changed by the commands that must work.
+
+    Args:
+        root: The repository's root.
+        bare: Whether it has no working tree.
+        git: Also export it, and let git judge what nobody here wrote.
+    """
     check_graph(root)
     check_works(root, bare=bare)
     check_graph(root)
+    if git:
+        check_in_git(root)
+
+
+def check_in_git(root: Path) -> None:
+    """What is exported is whole in git's eyes, which keeps the same objects by the same names."""
+    with tempfile.TemporaryDirectory() as folder:
+        there = os.path.join(folder, "git")
+        code, text = run(root, "bridge", "git-export", there)
+        assert code == 0, text
+        judged = subprocess.run(
+            ["git", "-C", there, "fsck", "--strict", "--full"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert judged.returncode == 0, judged.stdout + judged.stderr
+        assert "missing" not in judged.stdout, judged.stdout
 
 
 def _walk(folder: Path) -> list[str]:
