@@ -117,6 +117,7 @@ class Context:
                 # Named, so it must be that one and not one that happens to lie above.
                 raise NotARepositoryError(os.fspath(start))
             repo.identity = self._identity
+            repo.notify = self.relay
             self._repo = repo
             self._report_opening(repo)
         return self._repo
@@ -200,6 +201,13 @@ class Context:
         self._warned.add(message)
         self.end_progress()
         write_message("warning", message, hint=hint)
+
+    def relay(self, line: str) -> None:
+        """Say what another program, such as ssh, has to say, as it says it."""
+        from muse.cli.output import write_message  # start-up time
+
+        self.end_progress()
+        write_message("", line)
 
     def note(self, message: str, *, hint: str = "") -> None:
         """Keep a warning until the command has succeeded: it is of no use beside an error."""

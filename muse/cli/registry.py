@@ -41,7 +41,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("other places", ("remote", "push", "fetch", "pull", "bridge")),
     ("keep it sound", ("health", "verify", "doctor", "gc", "selftest")),
     ("settings and tools", ("config", "tui", "completions", "help")),
-    ("for scripts", ("rev-parse", "cat-object", "hash-object", "ls-tree")),
+    ("for scripts", ("rev-parse", "cat-object", "hash-object", "ls-tree", "serve")),
 )
 VERBS: tuple[str, ...] = tuple(verb for _, verbs in GROUPS for verb in verbs)
 ALIASES: dict[str, str] = {

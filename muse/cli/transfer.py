@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # start-up time
     from muse.ops.push import PushedRef, PushResult
     from muse.remotes.protocol import TransferProgress
 
+# Nothing is drawn while ssh may be asking for a password on the same terminal ("connect").
 LABELS: Final = {
     "count": ("Counting", "objects"),
     "send": ("Sending", "objects"),
@@ -46,6 +47,8 @@ class TransferBars:
 
     def __call__(self, progress: TransferProgress) -> None:
         """Take note of progress."""
+        if progress.phase not in LABELS:
+            return
         if self._bar is None or progress.phase != self._phase:
             self._phase = progress.phase
             self._bar = self._ctx.progress(*LABELS[progress.phase])

@@ -16,7 +16,9 @@ from muse.core.errors import CorruptFileError, UsageError
 from muse.core.io import read_bytes
 
 # What a repository may not decide, since whoever made the repository would run programs here.
-USER_ONLY: Final = frozenset({"core.editor", "core.pager", "core.ssh", "core.hooks"})
+USER_ONLY: Final = frozenset(
+    {"core.editor", "core.pager", "core.ssh", "core.sshCommand", "core.hooks"}
+)
 
 Value = str | int | float | bool
 

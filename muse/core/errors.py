@@ -26,7 +26,9 @@
     │   ├── AmbiguousIdError          4
     │   └── PathNotFoundError         4
     └── RemoteError                   5  the other side failed or refused
-        └── BadTransferError          5  what arrived is not what it should be
+        ├── BadTransferError          5  what arrived is not what it should be
+        ├── ConnectionLostError       5  it went away in the middle
+        └── NoRepositoryThereError    5  it can be reached, and there is none
 
 Outside the tree: 70 a bug, 130 interrupted, 141 broken pipe.
 The class is the exit code; an instance is one sentence and a hint that says what to type next.
@@ -303,6 +305,24 @@ class BadTransferError(RemoteError):
             hint="Nothing that it sent is in use here. 'muse verify' on that side tells more.",
         )
         self.oid, self.source, self.reason = oid, source, reason
+
+
+class ConnectionLostError(RemoteError):
+    """The other side went away in the middle; what arrived before is kept."""
+
+
+class NoRepositoryThereError(RemoteError):
+    """The place can be looked at, and holds no repository of ours.
+
+    Args:
+        message: One sentence.
+        found: ``nothing``, a ``folder``, or a ``git`` repository.
+        hint: What to do about it.
+    """
+
+    def __init__(self, message: str, *, found: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.found = found
 
 
 _IO_HINTS = {

@@ -48,6 +48,7 @@ class Repository:
         root: The folder that holds ``.muse``.
         user_config: The user's own settings file, or None.
         identity: Says who publishes when a caller does not; asked only when something is.
+        notify: Told what programs that we start, such as ssh, have to say to the user.
 
     Attributes:
         sweep_report: What the sweep at opening met; None when none ran.
@@ -61,12 +62,14 @@ class Repository:
         *,
         user_config: Path | None = None,
         identity: Callable[[], Signature] | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> None:
         self.root = root
         self.objects = ObjectStore(root)
         self.refs = RefStore(root)
         self.config = Config(config_path(root), user_path=user_config)
         self.identity = identity
+        self.notify = notify
         self.sweep_report: SweepReport | None = None
         self.recovered = 0
         self.readonly_reason = ""

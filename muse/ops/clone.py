@@ -32,7 +32,7 @@ from muse.ops.remote_config import (
 from muse.remotes.address import parse_address, show_url
 from muse.remotes.media import open_remote
 from muse.remotes.protocol import RefListing, Remote, TransferCallback, checkout_progress
-from muse.remotes.transfer import check_listing
+from muse.remotes.transfer import Pulse, check_listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class CloneOptions:
         user_config: The user's own settings file.
         trusted: Folders of other owners that the user allows to be written.
         identity: Says whose name the reflogs get.
+        notify: Told what programs that we start, such as ssh, have to say to the user.
     """
 
     bare: bool = False
@@ -52,6 +53,7 @@ class CloneOptions:
     user_config: Path | None = None
     trusted: tuple[str, ...] = ()
     identity: Callable[[], Signature] | None = None
+    notify: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +145,23 @@ def clone(
     """
     options = options or CloneOptions()
     url = _whole_url(source, cwd)
+    pulse = Pulse(progress) if progress is not None else None
     other = open_remote(
         url,
         base=cwd,
         identity=options.identity,
         user_config=options.user_config,
         trusted=options.trusted,
+        name="origin",
+        idle=pulse.beat if pulse is not None else None,
+        notify=options.notify,
     )
     try:
         listing = check_listing(other.list_refs(), other.url)
         start = _choose_start(listing, options.branch, other.url)
         with CloneFolder(folder, url=url, bare=options.bare) as place:
             try:
-                result = _fill(place, other, start, options=options, progress=progress)
+                result = _fill(place, other, start, options=options, progress=pulse)
             except BaseException as error:
                 _leave(place, error)
                 raise

@@ -29,7 +29,7 @@ from muse.remotes.connectivity import (
 )
 from muse.remotes.intake import Arrivals
 from muse.remotes.protocol import RefListing, Remote, RemoteRef, TransferCallback, TransferProgress
-from muse.remotes.transfer import Transfer, bring_offered, check_listing
+from muse.remotes.transfer import Pulse, Transfer, bring_offered, check_listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,10 @@ def fetch(
         arrived is not sent again.
     """
     info = default_remote(repo, repo.head().branch) if remote is None else find_remote(repo, remote)
-    other = connect(repo, info)
+    pulse = Pulse(progress) if progress is not None else None
+    other = connect(repo, info, pulse)
     try:
-        return fetch_from(repo, other, info, options=options, progress=progress)
+        return fetch_from(repo, other, info, options=options, progress=pulse)
     finally:
         other.close()
 

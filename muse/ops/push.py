@@ -38,7 +38,13 @@ from muse.ops.remote_config import (
 from muse.remotes.connectivity import known_ids
 from muse.remotes.path import checked_out_error
 from muse.remotes.protocol import ASK_BATCH, RefListing, RefUpdate, Remote, TransferCallback
-from muse.remotes.transfer import Transfer, check_listing, send_missing
+from muse.remotes.transfer import (
+    GapThereError,
+    Pulse,
+    Transfer,
+    check_listing,
+    publish_missing,
+)
 
 __all__ = ["PushOptions", "PushResult", "PushedRef", "push"]
 
@@ -130,13 +136,14 @@ def push(
     if options.set_upstream and not info.name:
         info = name_address(repo, info)
     targets = choose_targets(repo, info, branches, options=options, named=remote is not None)
-    other = connect(repo, info)
+    pulse = Pulse(progress) if progress is not None else None
+    other = connect(repo, info, pulse)
     try:
         listing = check_listing(other.list_refs(), other.url)
         plan = _Plan(repo, info, listing, options, url=other.url)
         refs = tuple(plan.decide(target) for target in [*targets, *plan.tags()])
         moving = [ref for ref in refs if ref.state != "up to date"]
-        sent = _publish(repo, other, info, listing=listing, moving=moving, progress=progress)
+        sent = _publish(repo, other, info, listing=listing, moving=moving, progress=pulse)
         url = other.url
     finally:
         other.close()
@@ -282,18 +289,20 @@ def _publish(
     known = certain + _likely_known(repo, other, info, certain)
     sent = Transfer(0, 0, 0)
     for attempt in range(2):
-        sent = send_missing(repo.objects, other, tips=tips, known=known, progress=progress)
         try:
-            other.update_refs(updates, version=listing.version)
-        except ObjectNotFoundError as error:
+            sent = publish_missing(
+                repo.objects, other, tips=tips, known=known, updates=updates,
+                version=listing.version, progress=progress,
+            )  # fmt: skip
+        except GapThereError as gap:
             # A branch that we remembered was dropped there, and its objects collected; or a gc
             # took what lay around before the refs moved. Once more, from what is certain.
             if attempt:
                 raise RemoteError(
-                    f"{other.url}: {error.message}",
+                    f"{other.url}: {gap.error.message}",
                     hint="Objects that its branches need are missing there: run 'muse verify' "
                     "on that side.",
-                ) from error
+                ) from gap
             known = certain
         except RefChangedError as error:
             error.hint = (

@@ -22,6 +22,7 @@ from muse.core.upstream import HERE, find_upstream
 from muse.remotes.address import parse_address, show_url
 from muse.remotes.media import open_remote
 from muse.remotes.protocol import Remote
+from muse.remotes.transfer import Pulse
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,13 @@ def default_remote(repo: Repository, branch: str | None) -> RemoteInfo:
     )
 
 
-def connect(repo: Repository, remote: RemoteInfo) -> Remote:
+def connect(repo: Repository, remote: RemoteInfo, pulse: Pulse | None = None) -> Remote:
     """Open the other side of a remote; its reflogs get the name that ours get.
+
+    Args:
+        repo: The repository.
+        remote: Its remote.
+        pulse: Asked while the other side is waited for; may raise to give up.
 
     Raises:
         RemoteError: It cannot be reached, or is no repository.
@@ -154,6 +160,9 @@ def connect(repo: Repository, remote: RemoteInfo) -> Remote:
         identity=repo.identity,
         user_config=repo.config.user_path,
         trusted=trusted_folders(repo.config),
+        name=remote.name,
+        idle=pulse.beat if pulse is not None else None,
+        notify=repo.notify,
     )
 
 

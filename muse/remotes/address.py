@@ -3,7 +3,7 @@
 ===========================  ===========================================
 ``/srv/a``, ``../a``, ``a``   a folder; relative to the repository
 ``file:///srv/a``             the same, percent-encoded
-``ssh://…``, ``host:path``    another machine (told apart; not spoken yet)
+``ssh://…``, ``host:path``    another machine (see `muse.remotes.ssh_address`)
 ``s3://…`` and the like       an object store (told apart; not spoken yet)
 ===========================  ===========================================
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from muse.core.errors import RemoteError, UsageError
 from muse.core.paths import show_text
+from muse.remotes.ssh_address import parse_ssh_address
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _USERINFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
@@ -68,9 +69,12 @@ def parse_address(url: str) -> Address:
         scheme = match[1].lower()
         if scheme == "file":
             return Address("path", _file_path(url, shown), shown)
+        if scheme == "ssh":
+            parse_ssh_address(url)
         return Address(scheme, "", shown)
     head, colon, _ = url.partition(":")
     if colon and "/" not in head:
+        parse_ssh_address(url)
         return Address("ssh", "", shown)
     return Address("path", url, shown)
 

@@ -10,13 +10,21 @@ killed, what it holds is found by name and not sent again (G9).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muse.core.commits import ObjectFormatError, parse_commit, parse_tag
-from muse.core.errors import BadTransferError, RemoteError, UnsafePathError, UsageError
+from muse.core.errors import (
+    BadTransferError,
+    ConnectionLostError,
+    MuseError,
+    RemoteError,
+    UnsafePathError,
+    UsageError,
+)
 from muse.core.pack_format import Record, RecordError, expand
 from muse.core.paths import show_text
 from muse.core.repo import Repository
@@ -73,7 +81,8 @@ class Intake:
         size_bytes: Bytes of payload in them.
 
     Durability: leaving the block normally makes everything durable. Killed, or left by an
-        exception: the packs that were published stay; nothing refers to them.
+        exception: the packs that were published stay; nothing refers to them. When the connection
+        was lost, whatever arrived whole is published as well.
     """
 
     def __init__(self, repo: Repository, *, source: str, count: int) -> None:
@@ -92,6 +101,8 @@ class Intake:
         try:
             if kind is None:
                 self._finish()
+            elif issubclass(kind, ConnectionLostError):
+                self._keep()
         finally:
             if self._pack is not None:
                 self._pack.abandon()
@@ -214,6 +225,14 @@ class Intake:
         path = self._pack.finish() if self._pack is not None else None
         if path is not None:
             self.arrivals.places.add(path)
+
+    def _keep(self) -> None:
+        """Publish what arrived before the connection was lost: verified, and needed by nothing."""
+        # The lost connection is what is reported, not that a disk could not take this as well.
+        with contextlib.suppress(MuseError, OSError):
+            if self._few:
+                self._spill()
+            self._publish_part()
 
     def _finish(self) -> None:
         self._publish_part()

@@ -17,6 +17,9 @@ def open_remote(
     identity: Callable[[], Signature] | None = None,
     user_config: Path | None = None,
     trusted: Sequence[str] = (),
+    name: str = "",
+    idle: Callable[[], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Remote:
     """Open what an address names.
 
@@ -26,12 +29,22 @@ def open_remote(
         identity: Says whose name the other side's reflogs get.
         user_config: The user's own settings file.
         trusted: Folders of other owners that the user allows to be written.
+        name: The remote's name, if it has one.
+        idle: Called several times a second while a medium waits; may raise to give up.
+        notify: Told what a program that carries the bytes has to say, without control characters.
 
     Raises:
         UsageError: ``url`` is no address.
         RemoteError: It cannot be reached, is no repository, or needs a medium that is not there.
     """
     address = parse_address(url)
+    if address.scheme == "ssh":
+        from muse.remotes.ssh import open_ssh  # start-up time
+
+        return open_ssh(
+            url, shown=address.shown, name=name, identity=identity, user_config=user_config,
+            idle=idle, notify=notify,
+        )  # fmt: skip
     folder = find_folder(address, base=base)
     from muse.remotes.path import PathRemote  # start-up time
 

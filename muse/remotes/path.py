@@ -21,6 +21,7 @@ from muse.core.errors import (
     CorruptObjectError,
     LockedError,
     MuseError,
+    NoRepositoryThereError,
     ObjectNotFoundError,
     RefChangedError,
     RemoteError,
@@ -305,17 +306,20 @@ def _check_is_repository(folder: Path, url: str) -> None:
     if found:
         return
     if (folder / ".git").exists() or (folder / "HEAD").is_file():
-        raise RemoteError(
+        raise NoRepositoryThereError(
             f"{url} is a git repository, not one of Muse.",
+            found="git",
             hint=f"Bring its history over with 'muse bridge git-import {show_path(url)}'.",
         )
     if there:
-        raise RemoteError(
+        raise NoRepositoryThereError(
             f"{url} is no Muse repository.",
+            found="folder",
             hint=f"Make one to push to with 'muse init --bare {show_path(url)}'.",
         )
-    raise RemoteError(
+    raise NoRepositoryThereError(
         f"{url} does not exist.",
+        found="nothing",
         hint="Check the address with 'muse remote -v'; a disk may not be mounted. "
         f"'muse init --bare {show_path(url)}' makes a new repository there.",
     )

@@ -31,11 +31,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from muse.core.types import ObjectId, ObjectType, Progress, RawId
 
-# Ids in one question; a medium may rely on it as the bound of a message.
+# Ids in one question that travels.
 ASK_BATCH: Final = 4096
 # A depth beyond every history.
 UNLIMITED: Final = 2**31 - 1
@@ -49,7 +49,7 @@ MAX_PARSED_BYTES: Final = 128 * 2**20
 # A record up to this size travels whole, a larger one as chunks of at most this size.
 CHUNK_BYTES: Final = 2**20
 
-Phase = Literal["count", "send", "receive", "check", "checkout"]
+Phase = Literal["connect", "count", "send", "receive", "check", "checkout"]
 
 
 class TransferProgress(NamedTuple):
@@ -201,7 +201,7 @@ class Remote(Protocol):
         ...
 
     def find_present(self, ids: Sequence[RawId]) -> Collection[RawId]:
-        """Tell which of at most `ASK_BATCH` ids are there and whole.
+        """Tell which of the ids are there and whole; a medium asks in batches of `ASK_BATCH`.
 
         Presence says nothing of what the object refers to.
         """
@@ -269,4 +269,20 @@ class Remote(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Publishes(Protocol):
+    """A remote to which each question is a wait: it takes objects and moves of refs together."""
+
+    def publish(
+        self,
+        records: Iterable[ObjectRecord],
+        *,
+        count: int,
+        updates: Sequence[RefUpdate],
+        version: str,
+    ) -> Received:
+        """Do `Remote.receive`, and if that worked `Remote.update_refs`; errors as there."""
         ...

@@ -6,15 +6,22 @@ receives publishes nothing more, and what it has already is not sent again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from muse.core.errors import BadTransferError, UnsafeNameError
+from muse.core.errors import (
+    BadTransferError,
+    MuseError,
+    ObjectNotFoundError,
+    UnsafeNameError,
+)
 from muse.core.object_store import ObjectStore
 from muse.core.paths import show_text
 from muse.core.refs import HEADS, TAGS, check_ref_name
 from muse.core.repo import Repository
+from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId, is_object_id
 from muse.remotes.intake import Arrivals, take_all
 from muse.remotes.protocol import (
@@ -25,7 +32,9 @@ from muse.remotes.protocol import (
     ObjectRecord,
     Offer,
     Phase,
+    Publishes,
     RefListing,
+    RefUpdate,
     Remote,
     TransferCallback,
     TransferProgress,
@@ -35,6 +44,9 @@ from muse.remotes.walk import Found, NewObjects
 
 # Reports while counting come every so many objects; while sending, with each.
 _COUNT_STEP: Final = 256
+# Up to here nobody is asked what has arrived before: the answer would take longer.
+_LITTLE: Final = 64
+_LITTLE_BYTES: Final = 256 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +71,102 @@ class Transfer:
         return self.needed - self.objects
 
 
-def send_missing(
+class GapThereError(Exception):
+    """The other side lacks what it was thought to have; no ref moved there.
+
+    Args:
+        error: What it said.
+    """
+
+    def __init__(self, error: ObjectNotFoundError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def publish_missing(
     store: ObjectStore,
     remote: Remote,
     *,
     tips: Sequence[RawId],
     known: Sequence[RawId],
+    updates: Sequence[RefUpdate],
+    version: str,
     progress: TransferCallback | None = None,
 ) -> Transfer:
-    """Send a remote everything that some tips need, apart from what it has.
+    """Send a remote everything that some tips need, apart from what it has, and move its refs.
 
     Args:
         store: Our objects.
-        remote: Who gets them; durable there when this returns.
+        remote: Who gets them.
         tips: What its refs shall name.
         known: What it has for sure, with all that this needs.
+        updates: The moves.
+        version: The version of the listing that they are based on.
         progress: Told of each step; may raise to cancel.
 
     Raises:
+        GapThereError: ``known`` was wrong; nothing moved.
         ObjectNotFoundError: Our own history has a gap.
         CorruptObjectError: One of our objects is damaged; names it.
+        RefChangedError: A ref there is not what ``updates`` say; nothing moved.
         RemoteError: The other side failed.
     """
     ids = [found.raw for found in _counted(NewObjects(store, tips, known), progress)]
-    present: set[RawId] = set()
-    for start in range(0, len(ids), ASK_BATCH):
-        present.update(remote.find_present(ids[start : start + ASK_BATCH]))
+    present: Collection[RawId] = ()
+    if not _is_little(store, ids):
+        present = remote.find_present(ids)
     missing = [raw for raw in ids if raw not in present] if present else ids
     if not missing:
+        with _gap_there():
+            remote.update_refs(updates, version=version)
         return Transfer(0, 0, len(ids))
-    records = _metered(iter_records(store, missing), "send", len(missing), progress)
-    received = remote.receive(records, count=len(missing))
+    own = _OwnRecords(_metered(iter_records(store, missing), "send", len(missing), progress))
+    if isinstance(remote, Publishes):
+        with _gap_there(own):
+            received = remote.publish(own, count=len(missing), updates=updates, version=version)
+    else:
+        received = remote.receive(own, count=len(missing))
+        with _gap_there():
+            remote.update_refs(updates, version=version)
     return Transfer(received.objects, received.size_bytes, len(ids))
+
+
+def _is_little(store: ObjectStore, ids: Sequence[RawId]) -> bool:
+    """Tell whether sending everything costs less than asking what is there already."""
+    if len(ids) > _LITTLE:
+        return False
+    left = _LITTLE_BYTES
+    for raw in ids:
+        left -= 0 if raw == EMPTY_TREE else store.stat(raw)[1]
+        if left < 0:
+            return False
+    return True
+
+
+class _OwnRecords:
+    """Our records on their way out; knows whether it was our side that failed."""
+
+    def __init__(self, records: Iterable[ObjectRecord]) -> None:
+        self._records = records
+        self.failed = False
+
+    def __iter__(self) -> Iterator[ObjectRecord]:
+        try:
+            yield from self._records
+        except MuseError:
+            self.failed = True
+            raise
+
+
+@contextlib.contextmanager
+def _gap_there(own: _OwnRecords | None = None) -> Iterator[None]:
+    """Tell an object that is missing over there from one that is missing here."""
+    try:
+        yield
+    except ObjectNotFoundError as error:
+        if own is not None and own.failed:
+            raise
+        raise GapThereError(error) from error
 
 
 def bring_offered(
@@ -195,6 +271,26 @@ def _metered(
             meter.size_bytes += record.size
         meter.objects += 1
         meter.report()
+
+
+class Pulse:
+    """Passes progress on, and repeats the last of it while a medium waits.
+
+    A callback may cancel by raising: so it is asked while nothing moves as well.
+    """
+
+    def __init__(self, progress: TransferCallback) -> None:
+        self._progress = progress
+        self._last = TransferProgress("connect", 0)
+
+    def __call__(self, progress: TransferProgress) -> None:
+        """Take note of progress."""
+        self._last = progress
+        self._progress(progress)
+
+    def beat(self) -> None:
+        """Report what was reported last."""
+        self._progress(self._last)
 
 
 class _Meter:

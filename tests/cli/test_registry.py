@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "mv": ["a", "b"],
     "restore": ["a"],
     "rm": ["a"],
+    "serve": ["--stdio", "."],
     "switch": ["a"],
     "checkout": ["a"],
 }
@@ -101,7 +102,7 @@ class TestEveryCommand:
         assert cli("--help", verb).out == outcome.out
         assert cli(verb, "--help", "--json").json["help"]
 
-    @pytest.mark.parametrize("verb", sorted(set(VERBS) - set(ANYWHERE) - {"tui", "clone"}))
+    @pytest.mark.parametrize("verb", sorted(set(VERBS) - set(ANYWHERE) - {"tui", "clone", "serve"}))
     def test_no_repository(self, verb: str, cli: Cli) -> None:
         """Outside a repository: exit 2, one JSON object, nothing on stderr."""
         outcome = cli(verb, *ARGUMENTS.get(verb, []), "--json")
@@ -110,7 +111,7 @@ class TestEveryCommand:
         assert "muse init" in outcome.json["hint"]
         assert outcome.err == ""
 
-    @pytest.mark.parametrize("verb", sorted(set(VERBS) - set(ANYWHERE) - {"tui", "clone"}))
+    @pytest.mark.parametrize("verb", sorted(set(VERBS) - set(ANYWHERE) - {"tui", "clone", "serve"}))
     def test_not_a_folder(self, verb: str, cli: Cli, tmp_path: Path) -> None:
         """-C to a file: exit 2, and it says so."""
         (tmp_path / "file").write_bytes(b"")

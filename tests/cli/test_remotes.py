@@ -129,7 +129,7 @@ class TestPush:
             assert refused.code == 5
             assert "hint: " in refused.err
         data = cli("push", "../gone", "main", "--json", cwd=song).json
-        assert (data["kind"], data["exit_code"]) == ("RemoteError", 5)
+        assert (data["kind"], data["exit_code"]) == ("NoRepositoryThereError", 5)
 
     def test_from_a_subfolder(self, cli: Cli, song: Path, hub: Repository) -> None:
         """A path is relative to where it is typed."""

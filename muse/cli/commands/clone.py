@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # start-up time
 SUMMARY = "copy a repository with its history, and follow it"
 EXAMPLES = (
     ("muse clone ../hub", "into a folder named after it"),
+    ("muse clone ada@host:hub", "from another machine, by ssh; ssh://host:2222/srv/hub, too"),
     ("muse clone -b topic /srv/hub song", "into 'song', with the branch 'topic' checked out"),
     ("muse clone --bare song /mnt/backup/song", "without a working tree: a place to push to"),
 )
@@ -22,7 +23,7 @@ EXAMPLES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", help="a path, or file://…")
+    parser.add_argument("source", help="a path, file://…, host:path or ssh://…")
     parser.add_argument("dir", nargs="?", help="the new folder; default: the source's name")
     parser.add_argument("--bare", action="store_true", help="no working tree: a place to push to")
     parser.add_argument("-b", "--branch", help="the branch or tag to check out")
@@ -52,6 +53,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
             user_config=user_config,
             trusted=trusted_folders(Config(None, user_path=user_config)),
             identity=lambda: find_committer(ctx.env, ctx.config(here=False), warn=None),
+            notify=ctx.relay,
         ),
         progress=TransferBars(ctx),
     )

@@ -17,6 +17,7 @@ EXAMPLES = (
     ("muse remote -v", "which remotes there are, and where"),
     ("muse remote add origin ../hub", "a repository in a folder"),
     ("muse remote add backup file:///mnt/disk/hub", "the same as a URL"),
+    ("muse remote add work ada@host:hub", "on another machine, by ssh; ssh://host/srv/hub, too"),
     ("muse remote show origin", "ask it what it has, and compare"),
 )
 
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="action")
     add = actions.add_parser("add", help="add a remote")
     add.add_argument("name")
-    add.add_argument("url", help="a path, or file://…")
+    add.add_argument("url", help="a path, file://…, host:path or ssh://…")
     remove = actions.add_parser("remove", aliases=["rm"], help="forget a remote")
     remove.add_argument("name")
     rename = actions.add_parser("rename", help="rename a remote")
