@@ -13,6 +13,7 @@ TIME   ?= 60
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m compileall -q muse muse_tui  # or each start compiles where nothing may be written
 	touch $@
 
 demo: $(READY)          ## build a demo repository and open muse-tui on it

@@ -9,6 +9,7 @@ everything behind it to ``table.md`` and ``rows.json`` in the folder.
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import sys
 import tempfile
@@ -25,7 +26,7 @@ OUT = Path(__file__).parent / "results"
 def main() -> int:
     """Run the chosen groups; the exit code says nothing of bars, which only a reader can judge."""
     arguments = _parse()
-    os.environ.update(ENV)
+    _settle_environment()
     command = " ".join(["python -m benchmarks.run", *sys.argv[1:]])
     lines = [f"{report.machine()}.", "", *report.head_lines()]
     print("\n".join(lines), flush=True)
@@ -45,6 +46,15 @@ def main() -> int:
     if arguments.publish:
         report.publish(arguments.publish, table)
     return 0
+
+
+def _settle_environment() -> None:
+    """Take away what would make Python start slower than it does for users."""
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH"):
+        os.environ.pop(name, None)
+    os.environ.update(ENV)
+    for package in ("muse", "muse_tui"):
+        compileall.compile_dir(OUT.parents[1] / package, quiet=2)
 
 
 def _parse() -> argparse.Namespace:

@@ -8,8 +8,6 @@ every exception is translated here.
 from __future__ import annotations
 
 import hashlib
-import itertools
-from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgpack
@@ -54,21 +52,6 @@ def seal(value: object) -> bytes:
     """Encode a value and append the SHA-256 of the encoding."""
     body = pack(value)
     return body + hashlib.sha256(body).digest()
-
-
-def iter_sealed(values: Iterable[object], count: int) -> Iterator[bytes]:
-    """Yield in pieces what `seal` would return for a list, so that large parts exist only once.
-
-    Args:
-        values: The list's values; each is encoded when its turn comes.
-        count: How many there are.
-    """
-    digest = hashlib.sha256()
-    header = bytes(msgpack.Packer().pack_array_header(count))
-    for piece in itertools.chain([header], map(pack, values)):
-        digest.update(piece)
-        yield piece
-    yield digest.digest()
 
 
 def unseal(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape

@@ -119,7 +119,7 @@ class FileStates:
             row >= 0
             and bool(files.base_modes[row] and files.modes[row])
             and path not in files.differs
-            and files.sizes[row] != size
+            and files.key_at(row)[2] != size
         )
 
     # -- folders on the way --------------------------------------------------------------------

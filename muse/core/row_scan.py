@@ -1,8 +1,9 @@
-"""Compare all rows with the working tree, in this process or in two at once.
+"""Compare all rows with the working tree, in this process or in several at once.
 
 Looking at a hundred thousand files is a hundred thousand system calls, and threads of one Python
-process take turns at them. A forked child looks at the upper half and sends back the numbers of
-the rows that differ. It reads only, and if it dies the parent looks at its share as well.
+process take turns at them. So forked children take shares of the rows from a pipe, as the parent
+does once it has looked at the folders: whoever is faster does more. A child reads only. One that
+dies takes its shares with it, and the parent looks at those as well.
 """
 
 from __future__ import annotations
@@ -13,15 +14,22 @@ import signal
 import threading
 from array import array
 from types import TracebackType
-from typing import Self
+from typing import Final, NamedTuple, Self
 
-from muse.core.scan import find_changed_rows
+from muse.core.row_compare import Found, RowComparer
 from muse.core.stat_columns import StatColumns
 
-# The parent looks at the folders meanwhile.
-_CHILD_SHARE = 0.54
+_SHARE_ROWS: Final = 2048
+# All numbers of shares must fit into the pipe at once.
+_MAX_SHARES: Final = 8192
+_NUMBER: Final = 4
+# More of them hinder each other: they all look at the same file system.
+_MAX_PROCESSES: Final = 4
 
-Found = tuple[list[int], list[int]]
+
+class _Child(NamedTuple):
+    pid: int
+    pipe: int
 
 
 class RowScan:
@@ -31,43 +39,65 @@ class RowScan:
         root: The working tree's folder.
         files: The rows.
         rows: Which of them.
+        processes: How many take part, this one included; one for each core when None.
 
-    A process with other threads does all of it alone, since a fork in their midst is not safe; so
-    does one with a single core.
+    A process with other threads does all of it alone, since a fork in their midst is not safe.
     """
 
-    def __init__(self, root: bytes, files: StatColumns, rows: range) -> None:
-        self._root, self._files = root, files
-        self._own = rows
-        self._others = range(rows.stop, rows.stop)
-        self._pid = 0
-        self._pipe = -1
-        if (os.cpu_count() or 1) > 1 and threading.active_count() == 1:
-            middle = rows.stop - int(len(rows) * _CHILD_SHARE)
-            self._own, self._others = range(rows.start, middle), range(middle, rows.stop)
+    def __init__(
+        self, root: bytes, files: StatColumns, rows: range, *, processes: int | None = None
+    ) -> None:
+        self._comparer = RowComparer(root, files)
+        self._rows = rows
+        self._size = max(_SHARE_ROWS, len(rows) // _MAX_SHARES + 1)
+        self._shares = -1
+        self._children: list[_Child] = []
+        alone = threading.active_count() > 1 or not hasattr(os, "fork")
+        self._helpers = 0 if alone else (processes or _count_cores()) - 1
 
     def __enter__(self) -> Self:
-        if self._others and hasattr(os, "fork"):
-            self._pipe, out = os.pipe()
-            self._pid = os.fork()
-            if not self._pid:
-                self._run_child(out)
-            os.close(out)
+        count = -(-len(self._rows) // self._size)
+        self._shares, out = os.pipe()
+        with open(out, "wb") as pipe:
+            pipe.write(b"".join(n.to_bytes(_NUMBER, "little") for n in range(count)))
+        for _ in range(self._helpers):
+            receive, send = os.pipe()
+            pid = os.fork()
+            if not pid:
+                self._run_child(send)
+            os.close(send)
+            self._children.append(_Child(pid, receive))
         return self
 
-    def _run_child(self, out: int) -> None:
+    def _run_child(self, send: int) -> None:
         """Send what was found, and end without any of the parent's cleaning up."""
         status = 1
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            changed, missing = find_changed_rows(self._root, self._files, self._others)
-            with open(out, "wb") as pipe:
-                for rows in (changed, missing):
-                    pipe.write(len(rows).to_bytes(8, "little"))
-                    pipe.write(array("Q", rows).tobytes())
+            done, changed, missing = self._take_shares()
+            with open(send, "wb") as pipe:
+                for numbers in (done, changed, missing):
+                    pipe.write(len(numbers).to_bytes(8, "little"))
+                    pipe.write(array("Q", numbers).tobytes())
             status = 0
         finally:
             os._exit(status)
+
+    def _take_shares(self) -> tuple[list[int], list[int], list[int]]:
+        """Do shares until there are none left; return which, and what was found."""
+        done: list[int] = []
+        changed: list[int] = []
+        missing: list[int] = []
+        while number := os.read(self._shares, _NUMBER):
+            done.append(int.from_bytes(number, "little"))
+            found = self._compare(done[-1])
+            changed += found[0]
+            missing += found[1]
+        return done, changed, missing
+
+    def _compare(self, number: int) -> Found:
+        low = self._rows.start + number * self._size
+        return self._comparer.compare(range(low, min(low + self._size, self._rows.stop)))
 
     def __exit__(
         self,
@@ -75,14 +105,13 @@ class RowScan:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pipe >= 0:
-            os.close(self._pipe)
-            self._pipe = -1
-        if self._pid:
+        os.close(self._shares)
+        for child in self._children:
+            os.close(child.pipe)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = 0
+                os.kill(child.pid, signal.SIGKILL)
+            os.waitpid(child.pid, 0)
+        self._children.clear()
 
     def finish(self) -> Found:
         """Return the rows whose file may have changed, and those without a file.
@@ -90,29 +119,42 @@ class RowScan:
         Raises:
             IoFailedError: A path cannot be looked at.
         """
-        changed, missing = find_changed_rows(self._root, self._files, self._own)
-        if self._others:
-            found = self._receive() if self._pid else None
-            if found is None:
-                found = find_changed_rows(self._root, self._files, self._others)
-            changed += found[0]
-            missing += found[1]
+        done, changed, missing = self._take_shares()
+        while self._children:
+            child = self._children.pop()
+            found = _receive(child)
+            if found is not None:
+                done += found[0]
+                changed += found[1]
+                missing += found[2]
+        # What a child that failed had taken: if it met an error, the error is met here.
+        for number in set(range(-(-len(self._rows) // self._size))).difference(done):
+            found_now = self._compare(number)
+            changed += found_now[0]
+            missing += found_now[1]
         return changed, missing
 
-    def _receive(self) -> Found | None:
-        """Read what the child sent; None when it failed, so that its error is met here."""
-        with open(self._pipe, "rb") as pipe:
-            self._pipe = -1
-            data = pipe.read()
-        pid, self._pid = self._pid, 0
-        if os.waitpid(pid, 0)[1]:
-            return None
-        found: list[list[int]] = []
-        at = 0
-        for _ in range(2):
-            end = at + 8 + 8 * int.from_bytes(data[at : at + 8], "little")
-            rows = array("Q")
-            rows.frombytes(data[at + 8 : end])
-            found.append(rows.tolist())
-            at = end
-        return found[0], found[1]
+
+def _count_cores() -> int:
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    return min(cores, _MAX_PROCESSES)
+
+
+def _receive(child: _Child) -> tuple[list[int], ...] | None:
+    """Read what a child sent, and reap it; None when it failed."""
+    with open(child.pipe, "rb") as pipe:
+        data = pipe.read()
+    if os.waitpid(child.pid, 0)[1]:
+        return None
+    found: list[list[int]] = []
+    at = 0
+    for _ in range(3):
+        end = at + 8 + 8 * int.from_bytes(data[at : at + 8], "little")
+        numbers = array("Q")
+        numbers.frombytes(data[at + 8 : end])
+        found.append(numbers.tolist())
+        at = end
+    return tuple(found)

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from muse.core.errors import IoFailedError
 from muse.core.file_content import StatKey, is_settled, stat_key
 from muse.core.paths import is_reserved_name, show_path
-from muse.core.stat_columns import StatColumns
 
 # What says that nothing of that name is there: a folder on the way is missing, a file, or a link
 # that leads round in a circle.
@@ -104,28 +103,6 @@ def find_key(root: bytes, path: bytes) -> StatKey | None:
 def is_folder_key(key: StatKey | None) -> bool:
     """Tell whether a stat key is that of a folder."""
     return key is not None and stat.S_ISDIR(key[0])
-
-
-def find_changed_rows(root: bytes, files: StatColumns, rows: range) -> tuple[list[int], list[int]]:
-    """Compare a stretch of rows with the working tree.
-
-    Args:
-        root: The working tree's folder.
-        files: The rows.
-        rows: Which of them.
-
-    Returns:
-        The rows whose file has another stat key (or none was known), and those without a file.
-
-    Raises:
-        IoFailedError: A path cannot be looked at.
-    """
-    low, high = rows.start, rows.stop
-    expected = zip(*(column[low:high] for column in files.key_arrays), strict=True)
-    prefix = root + b"/"
-    paths = map(prefix.__add__, files.paths[low:high])
-    changed, missing = compare_keys(paths, expected, high - low)
-    return [low + i for i in changed], [low + i for i in missing]
 
 
 def compare_keys(

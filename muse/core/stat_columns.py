@@ -2,7 +2,9 @@
 
 A row says what HEAD's tree has at a path (`base`), and which stat key the working file had when
 its content was last known. That content is the base's own, except for the few paths in `differs`.
-A hundred thousand rows load in milliseconds, and a run over all of them stays inside C.
+
+A hundred thousand rows load in no time, since their columns may lie in the cache's file itself,
+mapped so that what is written to them stays here; a run over all of them stays inside C.
 """
 
 from __future__ import annotations
@@ -11,12 +13,23 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
+from typing import TYPE_CHECKING, Final
 
+from muse.core.bulk_stat import KEY_CODES, IntCode
 from muse.core.file_content import StatKey, tree_mode
+from muse.core.packed_paths import PackedPaths
 from muse.core.types import RAW_ID_SIZE, RawId
 
+if TYPE_CHECKING:
+    from muse.core.packed_paths import Column
+
 FileEntry = tuple[int, RawId]
-_NO_ID = bytes(RAW_ID_SIZE)
+# The types of the columns: mode in HEAD's tree, then the parts of a stat key.
+CODES: Final[tuple[IntCode, ...]] = ("I", *KEY_CODES)
+_NO_ID: Final = bytes(RAW_ID_SIZE)
+_SECOND_NS: Final = 1_000_000_000
+# Unpacking all paths pays when more than this many are asked for one by one.
+_FEW_LOOKUPS: Final = 500
 
 
 class StatColumns:
@@ -26,41 +39,46 @@ class StatColumns:
         paths: Repository paths.
         base_modes: Mode in HEAD's tree; 0 for a path that the tree does not have.
         base_ids: Its blob ids, 32 bytes each.
-        modes: ``st_mode`` when the content was known; 0 when nothing is known.
-        inodes: Likewise, as are `sizes`, `mtimes` and `ctimes` (nanoseconds).
+        key_columns: The stat key when the content was known, in parts; see `KEY_CODES`.
         differs: Path → id of the known content, where mode or content is not the base's.
         loose: Path → (stat key, id) of known files that have no row yet.
     """
 
     def __init__(self) -> None:
-        self.paths: list[bytes] = []
-        self.base_modes = array("I")
-        self.base_ids = bytearray()
-        self.modes = array("I")
-        self.inodes = array("Q")
-        self.sizes = array("q")
-        self.mtimes = array("q")
-        self.ctimes = array("q")
+        self.paths: Sequence[bytes] = []
+        self.base_modes: Column = array("I")
+        self.base_ids: bytearray | memoryview[int] = bytearray()
+        self.key_columns: tuple[Column, ...] = tuple(map(array, KEY_CODES))
         self.differs: dict[bytes, RawId] = {}
         self.loose: dict[bytes, tuple[StatKey, RawId]] = {}
+        self._lookups = 0
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
-    def arrays(self) -> tuple[array[int], ...]:
-        """The columns of numbers, base first, then those of the stat key in its order."""
-        return self.base_modes, *self.key_arrays
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of numbers, in the order of `CODES`."""
+        return self.base_modes, *self.key_columns
 
     @property
-    def key_arrays(self) -> tuple[array[int], ...]:
-        """The columns of the stat key in its order."""
-        return self.modes, self.inodes, self.sizes, self.mtimes, self.ctimes
+    def modes(self) -> Column:
+        """``st_mode`` when the content was known; 0 when nothing is known."""
+        return self.key_columns[0]
+
+    def keys(self, rows: range) -> Iterator[StatKey]:
+        """Yield the remembered stat keys of a stretch of rows."""
+        parts = (column[rows.start : rows.stop] for column in self.key_columns)
+        return map(_join_key, *parts)
 
     # -- looking -----------------------------------------------------------------------------
 
     def find(self, path: bytes) -> int:
         """Return a path's row, or -1."""
+        if isinstance(self.paths, PackedPaths):
+            self._lookups += 1
+            if self._lookups > _FEW_LOOKUPS:
+                self.paths = list(self.paths)
         row = bisect_left(self.paths, path)
         return row if row < len(self.paths) and self.paths[row] == path else -1
 
@@ -94,13 +112,7 @@ class StatColumns:
 
     def key_at(self, row: int) -> StatKey:
         """Return the remembered stat key of a row; its mode is 0 when nothing is known."""
-        return (
-            self.modes[row],
-            self.inodes[row],
-            self.sizes[row],
-            self.mtimes[row],
-            self.ctimes[row],
-        )
+        return _join_key(*(column[row] for column in self.key_columns))
 
     def content_at(self, row: int) -> FileEntry | None:
         """Return mode and content that a row's file had at its remembered stat key."""
@@ -126,7 +138,7 @@ class StatColumns:
         if row < 0:
             self.loose[path] = (key, raw)
             return
-        for column, value in zip(self.key_arrays, key, strict=True):
+        for column, value in zip(self.key_columns, _split_key(key), strict=True):
             column[row] = value
         self._note(row, (tree_mode(key[0]), raw))
 
@@ -136,7 +148,7 @@ class StatColumns:
         if row < 0:
             self.loose.pop(path, None)
             return
-        self.modes[row] = 0
+        self.key_columns[0][row] = 0
         self.differs.pop(path, None)
 
     def set_base(self, row: int, entry: FileEntry | None) -> None:
@@ -161,23 +173,24 @@ class StatColumns:
         new = sorted(paths)
         known = [self.loose.pop(path, None) for path in new]
         self.differs.update((p, k[1]) for p, k in zip(new, known, strict=True) if k)
-        keys = [k[0] if k else (0, 0, 0, 0, 0) for k in known]
-        fresh = [array("I", [0]) * len(new)]
-        fresh += [
-            array(column.typecode, (key[i] for key in keys))
-            for i, column in enumerate(self.key_arrays)
-        ]
+        fresh = [array(code, [0]) * len(new) for code in CODES]
+        for row, entry in enumerate(known):
+            if entry is not None:
+                for column, value in zip(fresh[1:], _split_key(entry[0]), strict=True):
+                    column[row] = value
+        del known
         merged: list[bytes] = []
-        columns = [array(column.typecode) for column in fresh]
+        columns = [array(code) for code in CODES]
         ids = bytearray()
         old_at = new_at = 0
         # Stretches of old and of new rows in turn, each copied as a whole.
         for old_end, new_end in _stretches(self.paths, new):
-            merged += self.paths[old_at:old_end] + new[new_at:new_end]
+            merged += self.paths[old_at:old_end]
+            merged += new[new_at:new_end]
             ids += self.base_ids[old_at * RAW_ID_SIZE : old_end * RAW_ID_SIZE]
             ids += bytes(RAW_ID_SIZE * (new_end - new_at))
-            for column, old, added in zip(columns, self.arrays, fresh, strict=True):
-                column.extend(old[old_at:old_end])
+            for column, old, added in zip(columns, self.columns, fresh, strict=True):
+                column.frombytes(old[old_at:old_end].tobytes())
                 column.extend(added[new_at:new_end])
             old_at, new_at = old_end, new_end
         self._set(merged, ids, columns)
@@ -188,13 +201,26 @@ class StatColumns:
             return
         starts = range(0, len(self.base_ids), RAW_ID_SIZE)
         ids = b"".join(self.base_ids[at : at + RAW_ID_SIZE] for at in compress(starts, wanted))
-        columns = [array(c.typecode, compress(c, wanted)) for c in self.arrays]
+        columns = [
+            array(code, compress(c, wanted)) for code, c in zip(CODES, self.columns, strict=True)
+        ]
         self._set(list(compress(self.paths, wanted)), bytearray(ids), columns)
 
     def _set(self, paths: list[bytes], ids: bytearray, columns: list[array[int]]) -> None:
         self.paths = paths
         self.base_ids = ids
-        self.base_modes, self.modes, self.inodes, self.sizes, self.mtimes, self.ctimes = columns
+        self.base_modes, *keys = columns
+        self.key_columns = tuple(keys)
+
+
+def _split_key(key: StatKey) -> tuple[int, ...]:
+    """Return a stat key in the parts of `KEY_CODES`."""
+    mode, inode, size, mtime_ns, ctime_ns = key
+    return mode, inode, size, *divmod(mtime_ns, _SECOND_NS), *divmod(ctime_ns, _SECOND_NS)
+
+
+def _join_key(mode: int, inode: int, size: int, ms: int, mns: int, cs: int, cns: int) -> StatKey:
+    return mode, inode, size, ms * _SECOND_NS + mns, cs * _SECOND_NS + cns
 
 
 def _stretches(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -25,7 +25,8 @@ from muse.core.paths import MUSE, config_path
 from muse.core.refs import Head, RefStore
 from muse.core.scan import iter_parents
 from muse.core.stage import FileEntry, Stage, read_stage
-from muse.core.stat_cache import StatCache, load_stat_cache, save_stat_cache
+from muse.core.stat_cache import StatCache
+from muse.core.stat_cache_file import load_stat_cache, save_stat_cache
 from muse.core.status_entries import Status, StatusEntry, compare_entries, find_renames
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import to_raw
@@ -165,24 +166,24 @@ class StatusEngine:
     # -- refreshing --------------------------------------------------------------------------
 
     @_locked
-    def refresh_all(self, *, processes: int = 1) -> Status:
+    def refresh_all(self, *, shared: bool = False) -> Status:
         """Look at everything.
 
         Args:
-            processes: 2 to share the work with a forked child, in a process without threads.
+            shared: Share the work with forked children, in a process without other threads.
 
         Raises:
             IoFailedError: Something cannot be looked at, listed or read.
             CorruptFileError: HEAD or the stage is damaged.
             CorruptObjectError: HEAD's commit or tree is damaged.
         """
-        self._refresh_all(processes)
+        self._refresh_all(shared=shared)
         return self.status()
 
-    def _refresh_all(self, processes: int = 1) -> frozenset[bytes]:
+    def _refresh_all(self, *, shared: bool = False) -> frozenset[bytes]:
         changed = self._refresh_repository()
         work = self._worktree()
-        work.processes = processes
+        work.shared = shared
         work.refresh_all()
         return self._recompute(changed | work.touched)
 

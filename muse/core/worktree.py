@@ -17,7 +17,8 @@ from muse.core.file_states import UNREAD, FileStates
 from muse.core.folders import Folders
 from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
 from muse.core.paths import outside_repositories
-from muse.core.scan import find_changed_rows, find_key, is_folder_key, iter_parents
+from muse.core.row_compare import find_changed_rows
+from muse.core.scan import find_key, is_folder_key, iter_parents
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import FileEntry
 from muse.core.types import RawId
@@ -44,7 +45,7 @@ class WorkTree:
             A path of HEAD's tree that is absent here is in the working tree as HEAD has it.
         touched: Paths whose state may have changed; whoever has looked at them clears it.
         files: Looks at single files, and remembers what they hold.
-        processes: How many processes may share the work of `refresh_all`; see `RowScan`.
+        shared: Whether `refresh_all` may share its work with other processes; see `RowScan`.
     """
 
     def __init__(self, root: Path, store: ObjectStore, cache: StatCache) -> None:
@@ -52,7 +53,7 @@ class WorkTree:
         self.cache = cache
         self.differing: dict[bytes, FileEntry | None] = {}
         self.touched: set[bytes] = set()
-        self.processes = 1
+        self.shared = False
         self._store = store
         self._scanned = False
         self._folders = Folders(root, cache, self.touched)
@@ -160,7 +161,7 @@ class WorkTree:
         self.files.forget_folders()
         self._touch_below(top)
         rows = self.cache.files.below(top)
-        if self.processes > 1 and len(rows) >= _MANY_ROWS:
+        if self.shared and len(rows) >= _MANY_ROWS:
             from muse.core.row_scan import RowScan  # start-up time: only for large trees
 
             with RowScan(self.root, self.cache.files, rows) as scan:

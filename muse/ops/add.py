@@ -114,7 +114,7 @@ def stage_changes(
     """
     stage, head = read_stage(repo.root), TreeFiles(repo.objects, repo.head_tree())
     engine = open_engine(repo)
-    engine.refresh_all()
+    engine.refresh_all(shared=True)
     plan = plan_from_status(engine, [b""], update=not untracked)
     changes = _store(repo, tx, plan, engine, progress=progress)
     engine.save()

@@ -78,7 +78,7 @@ def make_plan(
         if plan is not None:
             return plan, None
     if b"" in paths:
-        engine.refresh_all()
+        engine.refresh_all(shared=True)
     else:
         engine.refresh_some(paths)
     for path in paths:

@@ -225,7 +225,7 @@ def _unstaged(repo: Repository, paths: Sequence[bytes], *, read: bool) -> Overla
     if paths and b"" not in paths and not any(is_pattern(path) for path in paths):
         engine.refresh_some(paths)
     else:
-        engine.refresh_all()
+        engine.refresh_all(shared=True)
         if not repo.readonly:
             engine.save()
     work = engine.worktree

@@ -32,7 +32,8 @@ from muse.core.paths import show_path, show_text
 from muse.core.refs import Head
 from muse.core.repo import Repository
 from muse.core.stage import TreeFiles, read_stage, without_noops
-from muse.core.stat_cache import StatCache, load_stat_cache, save_stat_cache
+from muse.core.stat_cache import StatCache
+from muse.core.stat_cache_file import load_stat_cache, save_stat_cache
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import ObjectId, Progress, RawId
 from muse.core.worktree import WorkTree

@@ -264,7 +264,7 @@ class _Plan:
         yield from (path for path in self._before if self._limit.has(path))
         engine = open_engine(self._repo)
         if b"" in self._paths or any(is_pattern(path) for path in self._paths):
-            engine.refresh_all()
+            engine.refresh_all(shared=True)
         else:
             engine.refresh_some(self._paths)
         for path, _, code in engine.status().entries:

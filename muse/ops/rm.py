@@ -122,7 +122,7 @@ def _plan(
         chosen.update(dict.fromkeys(found))
     engine = open_engine(repo)
     if b"" in paths:
-        engine.refresh_all()
+        engine.refresh_all(shared=True)
     else:
         engine.refresh_some(paths)
     if not force:

@@ -69,7 +69,7 @@ def read_status(repo: Repository, *, save: bool = True) -> StatusResult:
         CorruptFileError: HEAD or the stage is damaged.
     """
     engine = open_engine(repo)
-    status = engine.refresh_all(processes=2)
+    status = engine.refresh_all(shared=True)
     if save and not repo.readonly:
         engine.save()
     upstream, ahead, behind = _compare_upstream(repo, engine.head)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from muse.core.file_content import StatKey
 from muse.core.object_store import ObjectStore
 from muse.core.paths import cache_dir, stat_cache_path
-from muse.core.stat_cache import UNKNOWN, StatCache, diff_trees, load_stat_cache, save_stat_cache
+from muse.core.stat_cache import UNKNOWN, StatCache, diff_trees
+from muse.core.stat_cache_file import load_stat_cache, save_stat_cache
 from muse.core.stat_columns import FileEntry, StatColumns
 from muse.core.trees import EMPTY_TREE, iter_tree, update_tree
 from muse.core.types import MODE_EXEC, MODE_FILE, RawId
@@ -66,7 +67,7 @@ class TestColumns:
                 columns.remember(path, key(number=number), ID[number % 4])
             columns.insert(new)
             model |= {path: number if path in list(new)[::2] else 0 for path in new}
-        assert columns.paths == sorted(model)
+        assert list(columns.paths) == sorted(model)
         for path, number in model.items():
             row = columns.find(path)
             assert columns.paths[row] == path
@@ -215,7 +216,7 @@ class TestFile:
         assert save_stat_cache(tmp_path, StatCache())
         loaded = load_stat_cache(tmp_path)
         assert loaded is not None
-        assert (loaded.tree, loaded.files.paths, loaded.folders) == (EMPTY_TREE, [], {})
+        assert (loaded.tree, list(loaded.files.paths), loaded.folders) == (EMPTY_TREE, [], {})
 
     def test_rows_that_nobody_needs_are_not_kept(self, tmp_path: Path) -> None:
         """A path that left the tree and has no known file does not stay for ever."""
@@ -225,7 +226,7 @@ class TestFile:
         save_stat_cache(tmp_path, cache)
         loaded = load_stat_cache(tmp_path)
         assert loaded is not None
-        assert loaded.files.paths == [b"a/b", b"\xff\n"]
+        assert list(loaded.files.paths) == [b"a/b", b"\xff\n"]
 
     def test_missing(self, tmp_path: Path) -> None:
         """No file, no cache, no error."""

@@ -28,8 +28,9 @@ from muse.core.file_content import (
 from muse.core.file_states import UNREAD
 from muse.core.read_ahead import read_many
 from muse.core.repo import Repository, open_repo
+from muse.core.row_compare import RowComparer, find_changed_rows
 from muse.core.row_scan import RowScan
-from muse.core.scan import compare_keys, find_changed_rows, list_folder
+from muse.core.scan import compare_keys, list_folder
 from muse.core.stat_columns import StatColumns
 from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, RawId, blob_id, to_raw
 from muse.ops.add import add
@@ -312,6 +313,42 @@ class TestBulkComparison:
             Path(os.fsdecode(full[n])).write_bytes(b"something else")
         assert compare_keys(full, keys, len(full)) == (other, gone)
 
+    def test_bulk_and_one_by_one_agree(self, tmp_path: Path) -> None:
+        """The columns that C fills say what `os.lstat` says, in each field of each file."""
+        files, root = make_rows(tmp_path)
+        folder = tmp_path / "000400"
+        folder.unlink()
+        folder.mkdir()  # a folder in a file's place is there, and differs
+        rows = range(3, len(files) - 5)
+        found = RowComparer(root, files).compare(rows)
+        assert found == RowComparer(root, files, bulk=False).compare(rows)
+        assert 400 in found[0]
+        assert len(found[1]) == len(rows) - len(range(400, len(files) - 5, 400))
+
+    @pytest.mark.parametrize("field", range(5))
+    def test_each_field_counts(self, tmp_path: Path, field: int) -> None:
+        """A row whose known key differs in one field alone is looked at."""
+        path = tmp_path / "a"
+        path.write_bytes(b"x")
+        key = stat_key(os.lstat(path))
+        root = os.fsencode(tmp_path)
+        for delta in (0, 1):
+            files = StatColumns()
+            files.insert([b"a"])
+            other = tuple(v + delta * (i == field) for i, v in enumerate(key))
+            files.remember(b"a", other, RawId(bytes(32)))  # type: ignore[arg-type]  # five fields
+            for bulk in (True, False):
+                found = RowComparer(root, files, bulk=bulk).compare(range(1))
+                assert found == ([0] * delta, [])
+
+    def test_a_path_that_cannot_be_looked_at(self, tmp_path: Path) -> None:
+        """It is an error that names it, and no missing file."""
+        files = StatColumns()
+        files.insert([b"a" * 300])
+        for bulk in (True, False):
+            with pytest.raises(IoFailedError, match="aaa"):
+                RowComparer(os.fsencode(tmp_path), files, bulk=bulk).compare(range(1))
+
     def test_alone_or_in_two_the_answer_is_one(self, tmp_path: Path) -> None:
         """Whatever a process may do, it finds what looking one after the other finds."""
         files, root = make_rows(tmp_path)
@@ -321,22 +358,29 @@ class TestBulkComparison:
         assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
 
     @pytest.mark.parametrize("killed", [False, True])
-    def test_a_forked_child(self, tmp_path: Path, killed: bool) -> None:
-        """Its share comes back complete; if it is killed the parent looks at that as well."""
+    def test_forked_children(self, tmp_path: Path, killed: bool) -> None:
+        """Their shares come back complete; if one is killed the parent looks at those as well."""
         script = f"""if True:
             import os, signal, sys
             from pathlib import Path
+            from muse.core.row_compare import find_changed_rows
             from muse.core.row_scan import RowScan
-            from muse.core.scan import find_changed_rows
             from tests.core.test_worktree import make_rows
             files, root = make_rows(Path(sys.argv[1]))
             rows = range(len(files))
-            with RowScan(root, files, rows) as scan:
-                assert scan._pid or os.cpu_count() == 1
-                if {killed} and scan._pid:
-                    os.kill(scan._pid, signal.SIGKILL)
+            with RowScan(root, files, rows, processes=3) as scan:
+                children = list(scan._children)
+                assert len(children) == 2
+                if {killed}:
+                    os.kill(children[0].pid, signal.SIGKILL)
                 found = scan.finish()
             assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
+            for child in children:
+                try:
+                    os.waitpid(child.pid, 0)
+                except ChildProcessError:
+                    continue
+                raise AssertionError("a child is left")
             """
         # A process of its own: the test's may have threads.
         subprocess.run([sys.executable, "-c", script, tmp_path], cwd=ROOT, check=True)
@@ -347,7 +391,7 @@ class TestBulkComparison:
         scan = RowScan(root, files, range(len(files)))
         with pytest.raises(KeyError), scan:
             raise KeyError
-        assert scan._pid == 0
+        assert not scan._children
 
 
 class TestReadOnly:

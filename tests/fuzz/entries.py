@@ -22,11 +22,11 @@ from muse.core.journal import read_journal, wal_path
 from muse.core.ledger import ledger_path, read_ledger
 from muse.core.operations import encode_operation, operations_path, read_operations
 from muse.core.overlay import overlay_files
-from muse.core.paths import config_path, head_path, muse_dir, stat_cache_path
+from muse.core.paths import config_path, head_path, muse_dir
 from muse.core.reflog import count_damaged_lines, encode_entry, read_reflog, reflog_path
 from muse.core.refs import RefStore, check_ref_name
 from muse.core.stage import decode_stage, encode_stage
-from muse.core.stat_cache import load_stat_cache
+from muse.core.stat_cache_file import decode_stat_cache
 from muse.core.trash import entry_path, read_entry
 from muse.core.trees import TreeFormatError, format_tree, parse_tree
 
@@ -70,8 +70,7 @@ def sealed_stage(data: bytes) -> None:
 
 def stat_cache(data: bytes) -> None:
     """Any bytes as the stat cache whose seal fits: a cache, or none."""
-    _file(stat_cache_path(ROOT), _seal(data))
-    load_stat_cache(ROOT)
+    decode_stat_cache(memoryview(bytearray(_seal(data))))
 
 
 def operations(data: bytes) -> None:

@@ -21,7 +21,7 @@ from muse.core.reflog import read_reflog
 from muse.core.refs import REMOTES
 from muse.core.repo import Repository, open_repo
 from muse.core.stage import read_stage
-from muse.core.stat_cache import load_stat_cache
+from muse.core.stat_cache_file import load_stat_cache
 from muse.core.types import from_raw
 from muse.core.upstream import find_upstream
 from muse.ops.add import add
