@@ -57,6 +57,18 @@ def ok(root: Path, *arguments: str) -> str:
     return text
 
 
+class RefusedError(Exception):
+    """A command did not succeed; the message is its exit code and all that it printed."""
+
+
+def attempt(root: Path, words: tuple[str, ...]) -> str:
+    """Run a command; an exit code that is not 0 is an exception."""
+    code, text = oracle.run(root, *words)
+    if code:
+        raise RefusedError(f"{code} {text}")
+    return text
+
+
 def empty(root: Path) -> None:
     """Make a folder with a file, and no repository."""
     write(root, {"a.txt": "a\n"})

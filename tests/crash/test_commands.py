@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash import oracle
-from tests.crash.commands import COMMANDS, Command, check_files, observe, ok, working_files
+from tests.crash.commands import COMMANDS, Command, attempt, check_files, observe, ok, working_files
 from tests.crash.harness import (
     DONE,
     KILLED,
@@ -34,13 +34,6 @@ SLOW_POINTS = 8
 GIT_EVERY = 12
 
 
-def run(root: Path, words: tuple[str, ...]) -> None:
-    """Run a command; an exit code that is not 0 is an exception."""
-    code, text = oracle.run(root, *words)
-    if code:
-        raise RuntimeError(f"exit {code}: {text}")
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_every_call(tmp_path: Path, name: str) -> None:
     """G1, G3, G5, G6, G13: the state before or the state after, and never a stuck repository."""
@@ -51,12 +44,12 @@ def test_killed_at_every_call(tmp_path: Path, name: str) -> None:
     ok(done, *command.words)
     states = [observe(copy / command.repo) for copy in (_opened(base, tmp_path), done)]
     files = working_files(base), working_files(done)
-    total = count_calls(base, work, lambda root: run(root, command.words))
+    total = count_calls(base, work, lambda root: attempt(root, command.words))
     stride = chosen_stride(max(1, total // (SLOW_POINTS if command.slow else POINTS)))
     points = sorted({*range(1, total + 1, stride), total, total + 50})
     for turn, number in enumerate(points):
         fresh_copy(base, work)
-        outcome, said = run_told(lambda: run(work, command.words), Fault(number))
+        outcome, said = run_told(lambda: attempt(work, command.words), Fault(number))
         assert outcome == (KILLED if number <= total else DONE), said
         check_files(working_files(work), files)
         found = observe(work / command.repo)

@@ -19,7 +19,16 @@ from pathlib import Path
 import pytest
 
 from tests.crash import oracle
-from tests.crash.commands import COMMANDS, branches, check_files, observe, ok, plain, working_files
+from tests.crash.commands import (
+    COMMANDS,
+    attempt,
+    branches,
+    check_files,
+    observe,
+    ok,
+    plain,
+    working_files,
+)
 from tests.crash.harness import (
     DONE,
     ERRORS,
@@ -45,18 +54,6 @@ LOOKING = (
 CLEAR = {1, 3, 4, 5}
 # An answer that names what it could not see.
 ADMITTED = ("notice: ", "warning: ")
-
-
-class RefusedError(Exception):
-    """The command did not succeed; the message is all that it printed, after its exit code."""
-
-
-def run(root: Path, words: tuple[str, ...]) -> str:
-    """Run a command; an exit code that is not 0 is an exception."""
-    code, text = oracle.run(root, *words)
-    if code:
-        raise RefusedError(f"{code} {text}")
-    return text
 
 
 def check_message(said: str, where: str) -> None:
@@ -91,11 +88,11 @@ def test_failing_at_every_call(tmp_path: Path, name: str) -> None:
     fresh_copy(base, tmp_path / "before")
     states = [observe(tmp_path / "before" / command.repo), observe(done / command.repo)]
     files = working_files(base), working_files(done)
-    total = count_calls(base, work, lambda root: run(root, command.words), looks=True)
+    total = count_calls(base, work, lambda root: attempt(root, command.words), looks=True)
     failed = 0
     for fault in faults(total, SLOW_POINTS if command.slow else POINTS):
         fresh_copy(base, work)
-        outcome, said = run_told(lambda: run(work, command.words), fault)
+        outcome, said = run_told(lambda: attempt(work, command.words), fault)
         where = f"{errno.errorcode[fault.error or 0]} at {fault.at}, forever={fault.forever}"
         assert outcome in {DONE, FAILED}, where
         check_files(working_files(work), files)
@@ -128,10 +125,10 @@ def test_what_looks_tells_the_truth(tmp_path: Path, words: tuple[str, ...]) -> N
     (base / "a.log").write_text("ignored\n")
     fresh_copy(base, work)
     wanted = ok(work, *words)
-    total = count_calls(base, work, lambda root: run(root, words), looks=True)
+    total = count_calls(base, work, lambda root: attempt(root, words), looks=True)
     for fault in faults(total, 3 * POINTS):
         fresh_copy(base, work)
-        outcome, said = run_told(functools.partial(run, work, words), fault)
+        outcome, said = run_told(functools.partial(attempt, work, words), fault)
         where = f"{errno.errorcode[fault.error or 0]} at {fault.at}, forever={fault.forever}"
         if outcome == DONE:
             assert said == wanted or any(word in said for word in ADMITTED), where
@@ -145,7 +142,7 @@ def test_a_folder_that_cannot_be_listed_is_not_empty(tmp_path: Path) -> None:
     root = tmp_path / "repo"
     plain(root)
     os_error = Fault(1, error=errno.EIO, forever=True, looks=True)
-    outcome, said = run_told(lambda: run(root, ("commit", "-m", "x")), os_error)
+    outcome, said = run_told(lambda: attempt(root, ("commit", "-m", "x")), os_error)
     assert outcome == FAILED
     assert said
     assert "src/m1.py" in ok(root, "ls-tree", "-r", "HEAD")
