@@ -139,6 +139,7 @@ class CommitRow(NamedTuple):
         lanes: The graph's cells of this line, ``o`` being the commit itself.
         mark: ``↑`` the upstream does not have it, ``↓`` only the upstream has it.
         parents: How many parents it has.
+        note: What else is to be said of it, quietly.
     """
 
     oid: str
@@ -150,6 +151,7 @@ class CommitRow(NamedTuple):
     lanes: str = "o"
     mark: str = ""
     parents: int = 1
+    note: str = ""
 
 
 class HistoryView(NamedTuple):

@@ -122,6 +122,17 @@ def fetch_lines(result: FetchResult, *, color: bool) -> list[str]:
         lines += [f"From {show_text(result.url)}", *("  " + line for line in columns(rows))]
     if result.objects or result.present:
         lines.append(traffic(result.objects, result.size_bytes, result.present))
+    if result.ends_moved:
+        lines.append(
+            f"History ends at {plural(result.ends, 'commit')} now (shallow)."
+            if result.ends
+            else "History is whole now."
+        )
+    elif result.ends and result.deepened:
+        lines.append(
+            f"History still ends at {plural(result.ends, 'commit')}: {show_text(result.remote)} "
+            "has no more of it."
+        )
     if result.stale:
         names = ", ".join(show_text(short_name(name)) for name in result.stale)
         lines.append(f"Gone there: {names}. Drop with 'muse fetch --prune'.")
@@ -169,4 +180,5 @@ def fetch_data(result: FetchResult) -> dict[str, object]:
         "objects": result.objects,
         "bytes": result.size_bytes,
         "present": result.present,
+        "shallow": result.ends > 0,
     }

@@ -31,7 +31,7 @@ class Node(NamedTuple):
 
     Attributes:
         tree: Its root tree.
-        parents: Its parents, first parent first.
+        parents: Its parents, first parent first; empty where history ends on purpose.
         time_s: When it was committed.
     """
 
@@ -49,6 +49,7 @@ class CommitGraph:
 
     def __init__(self, store: ObjectStore) -> None:
         self.store = store
+        self._ends: frozenset[RawId] | None = None
         self._nodes: dict[RawId, Node] = {}
         self._commits: dict[RawId, Commit] = {}
 
@@ -73,8 +74,16 @@ class CommitGraph:
             while len(self._commits) >= _KEPT:
                 del self._commits[next(iter(self._commits))]
             self._commits[raw] = found
-            self._nodes[raw] = Node(found.tree, found.parents, found.committer.time_s)
+            parents = () if self.is_cut(raw) else found.parents
+            self._nodes[raw] = Node(found.tree, parents, found.committer.time_s)
         return found
+
+    def is_cut(self, raw: RawId) -> bool:
+        """Tell whether history ends at a commit on purpose; see `muse.core.shallow`."""
+        # Not before the first commit is read: the boundary is written before the refs.
+        if self._ends is None:
+            self._ends = self.store.boundary.read()
+        return raw in self._ends
 
     @property
     def commits_read(self) -> int:

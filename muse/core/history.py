@@ -58,11 +58,13 @@ class HistoryEntry(NamedTuple):
         parents: Its parents among what the walk shows: with paths, the nearest ancestors that
             change them; without those that a limit leaves out. For drawing a graph, and empty
             unless the walk was asked for them.
+        cut: Whether history ends here on purpose, though the commit has parents.
     """
 
     raw: RawId
     commit: Commit
     parents: tuple[RawId, ...]
+    cut: bool = False
 
 
 def walk(
@@ -95,7 +97,7 @@ def walk(
     stop = None if limits.count is None else limits.skip + limits.count
     for raw in itertools.islice(found, limits.skip, stop):
         parents = walker.shown_parents(raw) if with_parents else ()
-        yield HistoryEntry(raw, graph.commit(raw), parents)
+        yield HistoryEntry(raw, graph.commit(raw), parents, graph.is_cut(raw))
 
 
 class _Walker:

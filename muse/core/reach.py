@@ -1,6 +1,7 @@
 """Everything that can be reached from some objects: the walk behind `gc` and `verify`.
 
-Each commit, tree and tag is read once; blobs are not read at all. What is needed and cannot be
+Each commit, tree and tag is read once; blobs are not read at all. Where history ends on purpose
+(`muse.core.shallow`), a commit's parents are not needed. What is needed and cannot be
 read is a gap: nobody knows what lies behind it.
 """
 
@@ -61,6 +62,7 @@ class Reach:
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._store, self._kind_of, self._progress = store, kind_of, progress
+        self._ends = store.boundary.known()
         self.commits: dict[RawId, None] = {}
         self.trees: dict[RawId, None] = {}
         self.tags: dict[RawId, None] = {}
@@ -141,7 +143,8 @@ class Reach:
             elif kind == "commit":
                 self.commits[raw] = None
                 commit = parse_commit(payload)
-                stack.extend((parent, "commit") for parent in reversed(commit.parents))
+                parents = () if raw in self._ends else commit.parents
+                stack.extend((parent, "commit") for parent in reversed(parents))
                 stack.append((commit.tree, "tree"))
             else:
                 self.tags[raw] = None

@@ -169,6 +169,16 @@ class Repository:
         raw = to_raw(oid) if isinstance(oid, str) else oid
         return decode_commit(raw, self.objects.read(raw, expected="commit")[1])
 
+    def base_tree(self, raw: RawId, commit: Commit) -> RawId:
+        """Return the tree that a commit changes: its first parent's.
+
+        Returns:
+            The empty tree for a commit without parents, and where history ends on purpose.
+        """
+        if not commit.parents or raw in self.objects.boundary.read():
+            return EMPTY_TREE
+        return self.commit(commit.parents[0]).tree
+
     def head(self) -> Head:
         """Return what is checked out; see `RefStore.head`."""
         return self.refs.head()

@@ -26,6 +26,7 @@ from muse.core.paths import (
     jobs_dir,
     logs_dir,
     muse_dir,
+    shallow_path,
     stage_path,
     trash_dir,
 )
@@ -107,6 +108,7 @@ def read_roots(store: ObjectStore, *, logs_since_s: float | None = None) -> Root
     collector.add_head()
     collector.add_refs()
     collector.add_stage()
+    collector.add_boundary()
     collector.add_reflogs()
     collector.add_operations()
     collector.add_trash()
@@ -220,6 +222,13 @@ class _Collector:
         for path, entry in stage.items():
             if entry is not None:
                 self.roots.append(Root(entry[1], "stage", "blob", path))
+
+    def add_boundary(self) -> None:
+        """Make sure that it is known where history ends on purpose; it names no roots."""
+        try:
+            self._store.boundary.read()
+        except MuseError as error:
+            self._fail(shallow_path(self._root), "where history ends", error)
 
     def add_reflogs(self) -> None:
         """Add what each reflog has seen."""

@@ -16,7 +16,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from muse.core.errors import CorruptFileError
+from muse.core.errors import CorruptFileError, MuseError
 from muse.core.io import read_bytes
 from muse.core.overlay import stamp_of
 from muse.core.paths import shallow_path
@@ -25,9 +25,9 @@ from muse.core.types import ObjectId, RawId, from_raw, is_object_id, to_raw
 NAME: Final = "shallow"
 
 
-def encode_shallow(boundary: Collection[RawId]) -> bytes | None:
-    """Return the file's content; None when no history is cut off, and the file goes."""
-    return "".join(f"{from_raw(raw)}\n" for raw in sorted(boundary)).encode() or None
+def encode_shallow(boundary: Collection[RawId]) -> bytes:
+    """Return the file's content; without a boundary there is no file."""
+    return "".join(f"{from_raw(raw)}\n" for raw in sorted(boundary)).encode()
 
 
 def decode_shallow(data: bytes) -> frozenset[RawId]:
@@ -81,3 +81,10 @@ class Boundary:
         if stamp is None or stamp != self._known[0]:
             self._known = (stamp, read_shallow(self._root))
         return self._known[1]
+
+    def known(self) -> frozenset[RawId]:
+        """Return the same, and nothing when the file is damaged: see `muse.core.roots` for that."""
+        try:
+            return self.read()
+        except MuseError:
+            return frozenset()

@@ -62,6 +62,7 @@ class Tracer:
 
     def __init__(self, store: ObjectStore, bad: Iterable[RawId]) -> None:
         self._store = store
+        self._ends = store.boundary.known()
         self._bad = set(bad)
         self.touches: dict[RawId, list[Touch]] = {raw: [] for raw in self._bad}
         # Whether a tree holds something bad anywhere below.
@@ -148,7 +149,7 @@ class Tracer:
             commit = commits.pop(raw)
             if raw != root.raw and self._is_tainted(commit.tree):
                 self._search_tree(root, raw, commit.tree, first_only=True)
-            for parent in commit.parents:
+            for parent in () if raw in self._ends else commit.parents:
                 if parent in self._bad:
                     self._add(parent, root, commit=raw, kind="commit")
                 elif parent not in self._commits_seen and parent not in commits:

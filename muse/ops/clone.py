@@ -42,6 +42,7 @@ class CloneOptions:
     Attributes:
         bare: No working tree; branches become branches instead of being remembered.
         branch: The branch or tag to check out; the one that HEAD names there when None.
+        depth: Bring so many generations of commits below each branch; None: all of history.
         user_config: The user's own settings file.
         trusted: Folders of other owners that the user allows to be written.
         identity: Says whose name the reflogs get.
@@ -50,6 +51,7 @@ class CloneOptions:
 
     bare: bool = False
     branch: str | None = None
+    depth: int | None = None
     user_config: Path | None = None
     trusted: tuple[str, ...] = ()
     identity: Callable[[], Signature] | None = None
@@ -72,6 +74,7 @@ class CloneResult:
         size_bytes: Bytes of payload in them.
         present: Objects that an earlier, killed run had brought.
         resumed: Whether an earlier run had begun it.
+        ends: At how many commits history ends on purpose; 0 when it is whole.
     """
 
     root: Path
@@ -85,6 +88,7 @@ class CloneResult:
     size_bytes: int
     present: int
     resumed: bool
+    ends: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +223,12 @@ def _fill(
         repo,
         other,
         info,
-        options=FetchOptions(into=HEADS if options.bare else ""),
+        options=FetchOptions(
+            depth=options.depth,
+            also=(TAGS + start.tag,) if start.tag is not None else (),
+            into=HEADS if options.bare else "",
+            accept_ends=True,
+        ),
         progress=progress,
     )
     commit = _start_at(repo, info, start, options=options, progress=progress)
@@ -235,6 +244,7 @@ def _fill(
         size_bytes=fetched.size_bytes,
         present=fetched.present,
         resumed=place.resumed,
+        ends=fetched.ends,
     )
 
 

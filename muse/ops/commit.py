@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from muse.core.checkout_record import read_interrupted_checkout
 from muse.core.commits import Commit, Signature, format_commit
 from muse.core.errors import ConflictError, MuseError, NothingToCommitError, UsageError
-from muse.core.paths import stage_path
+from muse.core.paths import shallow_path, stage_path
 from muse.core.refs import Head
 from muse.core.repo import Repository
+from muse.core.shallow import encode_shallow
 from muse.core.stage import Stage, TreeFiles, changes_anything, read_stage, stage_tree
 from muse.core.transaction import Transaction
 from muse.core.trees import EMPTY_TREE
@@ -94,7 +95,12 @@ def commit(
         made = Commit(update.root, parents, author or committer, committer, text)
         if amend and old is not None:
             made = replace(made, parents=old.parents, author=author or old.author)
-        oid = from_raw(tx.write_object("commit", format_commit(made)))
+        raw = tx.write_object("commit", format_commit(made))
+        oid = from_raw(raw)
+        ends = repo.objects.boundary.read()
+        if amend and head.commit and to_raw(head.commit) in ends:
+            # Its parents are its predecessor's, and are not here either.
+            tx.write_file(shallow_path(repo.root), encode_shallow({*ends, raw}))
         kind = "commit (amend)" if amend else "commit" if old else "commit (initial)"
         tx.summary = f"{kind}: {made.subject}"
         if head.ref:

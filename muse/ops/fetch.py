@@ -8,7 +8,7 @@ refs move only after everything that they need was walked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from muse.core.ancestry import CommitGraph, is_ancestor
 from muse.core.errors import (
@@ -16,39 +16,41 @@ from muse.core.errors import (
     BadTransferError,
     CorruptObjectError,
     ObjectNotFoundError,
+    RemoteError,
 )
+from muse.core.io import read_bytes
+from muse.core.paths import shallow_path
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
+from muse.core.shallow import encode_shallow
+from muse.core.transaction import Transaction
 from muse.core.types import ObjectId, RawId, from_raw, to_raw
-from muse.ops.remote_config import RemoteInfo, connect, default_remote, find_remote
+from muse.ops.fetch_options import FetchOptions, check_options
+from muse.ops.remote_config import (
+    RemoteInfo,
+    connect,
+    default_remote,
+    find_remote_or_address,
+    list_remotes,
+)
 from muse.remotes.connectivity import (
     check_branch_value,
     check_connected,
+    find_ends,
     is_connected,
     known_ids,
 )
 from muse.remotes.intake import Arrivals
-from muse.remotes.protocol import RefListing, Remote, RemoteRef, TransferCallback, TransferProgress
+from muse.remotes.protocol import (
+    RefListing,
+    Remote,
+    RemoteRef,
+    TransferCallback,
+    TransferProgress,
+)
 from muse.remotes.transfer import Pulse, Transfer, bring_offered, check_listing
 
-
-@dataclass(frozen=True, slots=True)
-class FetchOptions:
-    """What a fetch was asked to do besides.
-
-    Attributes:
-        prune: Drop refs here whose branch is gone there.
-        tags: Bring every tag, not only those on what was fetched.
-        refetch: Bring whatever the remote has and this side has not whole, although our refs say
-            that we have it: the way to replace what was damaged or lost here.
-        into: Where branches go, ``refs/heads/`` for a bare clone; where the remote's are
-            remembered when empty.
-    """
-
-    prune: bool = False
-    tags: bool = False
-    refetch: bool = False
-    into: str = ""
+__all__ = ["FetchOptions", "FetchResult", "FetchedRef", "fetch", "fetch_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,9 @@ class FetchResult:
         objects: Objects that came.
         size_bytes: Bytes of payload in them.
         present: Objects that an earlier, killed fetch had brought already.
+        ends: At how many commits history ends here on purpose; 0 when it is whole.
+        ends_moved: Whether it ends elsewhere than before.
+        deepened: Whether it was asked for more of a history than was here.
     """
 
     remote: str
@@ -94,11 +99,14 @@ class FetchResult:
     objects: int
     size_bytes: int
     present: int
+    ends: int = 0
+    ends_moved: bool = False
+    deepened: bool = False
 
     @property
     def up_to_date(self) -> bool:
         """Whether nothing changed here."""
-        return all(ref.state == "kept" for ref in self.refs)
+        return not self.ends_moved and all(ref.state == "kept" for ref in self.refs)
 
 
 @dataclass(slots=True)
@@ -109,8 +117,19 @@ class _Gathered:
     size_bytes: int = 0
     present: int = 0
     arrivals: Arrivals = field(default_factory=Arrivals)
+    # Where history ends, as the other side says.
+    claimed: set[RawId] = field(default_factory=set)
 
-    def add(self, transfer: Transfer) -> None:
+    # Whether where history ends may change though nothing came.
+    deepens: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there may be something to publish besides refs."""
+        return bool(self.objects or self.present or self.claimed or self.deepens)
+
+    def add(self, transfer: Transfer, claimed: Iterable[RawId]) -> None:
+        self.claimed.update(claimed)
         self.objects += transfer.objects
         self.size_bytes += transfer.size_bytes
         self.present += transfer.present
@@ -128,7 +147,8 @@ def fetch(
 
     Args:
         repo: The repository.
-        remote: The remote's name; the default one when None.
+        remote: The remote's name, or an address, whose branches go to ``refs/fetched/`` and
+            replace what was fetched so before; the default remote when None.
         options: What else was asked for.
         progress: Told of each step; raises to cancel.
 
@@ -141,13 +161,26 @@ def fetch(
         G1, G9, G11. Killed at any instant: refs as before, or moved to complete commits; what
         arrived is not sent again.
     """
-    info = default_remote(repo, repo.head().branch) if remote is None else find_remote(repo, remote)
+    info = find_source(repo, remote)
+    options = options or FetchOptions()
+    if not info.name:
+        options = replace(options, prune=True)
     pulse = Pulse(progress) if progress is not None else None
     other = connect(repo, info, pulse)
     try:
         return fetch_from(repo, other, info, options=options, progress=pulse)
     finally:
         other.close()
+
+
+def find_source(repo: Repository, remote: str | None) -> RemoteInfo:
+    """Return the remote that is meant: by default, by name, or by its address, named or not."""
+    if remote is None:
+        return default_remote(repo, repo.head().branch)
+    info = find_remote_or_address(repo, remote)
+    if info.name:
+        return info
+    return next((known for known in list_remotes(repo) if known.url == info.url), info)
 
 
 def fetch_from(
@@ -159,13 +192,13 @@ def fetch_from(
     progress: TransferCallback | None = None,
 ) -> FetchResult:
     """Fetch from a remote that is open already; see `fetch`."""
-    options = options or FetchOptions()
+    options = check_options(repo, options or FetchOptions())
     into = options.into or info.tracking("")
     listing = check_listing(other.list_refs(), other.url)
     branches = [ref for ref in listing.refs if ref.name.startswith(HEADS)]
     places = {ref.name: into + ref.name.removeprefix(HEADS) for ref in branches}
     moved = [ref for ref in branches if repo.refs.read(places[ref.name]) != ref.oid]
-    gathered = _Gathered()
+    gathered = _Gathered(deepens=options.refetch or options.reach is not None)
     followed, kept = _bring(
         repo, other, listing,
         moved=moved, options=options, gathered=gathered, progress=progress,
@@ -176,12 +209,14 @@ def fetch_from(
     wanted += [(ref.name, ref) for ref in followed]
     if progress is not None and gathered.objects:
         progress(TransferProgress("check", 0, gathered.objects, gathered.size_bytes))
+    ends_before = repo.objects.boundary.known()
     changed = _move_refs(
-        repo, info, wanted, stale=stale if options.prune else [], fresh=gathered.arrivals,
+        repo, info, wanted, stale=stale if options.prune else [], gathered=gathered,
         source=other.url,
     )  # fmt: skip
+    ends = repo.objects.boundary.known()
     return FetchResult(
-        info.name,
+        info.shown,
         other.url,
         (*changed, *kept),
         () if options.prune else tuple(stale),
@@ -189,6 +224,9 @@ def fetch_from(
         gathered.objects,
         gathered.size_bytes,
         gathered.present,
+        len(ends),
+        ends != ends_before,
+        options.unshallow,
     )
 
 
@@ -209,17 +247,29 @@ def _bring(
     """
     own = dict(repo.refs.iter())
     here = set(own.values())
+    ends = [from_raw(raw) for raw in repo.objects.boundary.known() if repo.objects.has(raw)]
+    haves = [from_raw(raw) for raw in known_ids(own.items())]
+    also = [ref for ref in listing.refs if ref.name in options.also]
     if options.refetch:
-        wants, haves = list(dict.fromkeys(ref.oid for ref in listing.refs)), []
+        wants, haves, ends = [ref.oid for ref in listing.refs], [], []
+    elif options.reach is not None:
+        wants = [r.oid for r in listing.refs if r.name.startswith(HEADS) or options.tags]
+        wants += [ref.oid for ref in also]
     else:
-        wants = [oid for oid in dict.fromkeys(ref.oid for ref in moved) if oid not in here]
+        wants = [ref.oid for ref in (*moved, *also) if ref.oid not in here]
         wants = [oid for oid in wants if not is_connected(repo, [oid])]
-        haves = [from_raw(raw) for raw in known_ids(own.items())]
     offered: set[RawId] = set()
-    if wants:
-        offer = other.offer(wants, haves)
+
+    def bring(wants: Sequence[ObjectId], haves: Sequence[ObjectId], depth: int | None) -> None:
+        offer = other.offer(list(dict.fromkeys(wants)), haves, depth=depth, shallow=ends)
+        if offer.shallow and depth is None and not options.accept_ends:
+            raise _ends_there(other.url, from_raw(offer.shallow[0]))
         offered.update(offer.ids)
-        gathered.add(bring_offered(repo, other, offer, progress=progress))
+        gathered.add(bring_offered(repo, other, offer, progress=progress), offer.shallow)
+        ends.extend(map(from_raw, offer.shallow))
+
+    if wants:
+        bring(wants, haves, options.reach)
     followed: list[RemoteRef] = []
     kept: list[FetchedRef] = []
     more: list[ObjectId] = []
@@ -232,15 +282,22 @@ def _bring(
             continue
         target = ref.peeled or ref.oid
         belongs = to_raw(target) in offered or target in here or is_connected(repo, [target])
-        if not belongs and not options.tags:
+        if not belongs and not options.tags and ref not in also:
             continue
         followed.append(ref)
         if to_raw(ref.oid) not in offered and ref.oid not in here:
             more.append(ref.oid)
     if more:
-        offer = other.offer(list(dict.fromkeys(more)), [*haves, *wants])
-        gathered.add(bring_offered(repo, other, offer, progress=progress))
+        bring(more, [*haves, *wants], None)
     return followed, kept
+
+
+def _ends_there(url: str, end: ObjectId) -> RemoteError:
+    return RemoteError(
+        f"{url} is shallow: what is to be fetched is built on {end}, below which it has nothing.",
+        hint="Complete it with 'muse fetch --unshallow' there. To take it as it is, history cut "
+        "off, say how much of it: 'muse fetch --depth <commits>'.",
+    )
 
 
 def _move_refs(
@@ -249,17 +306,20 @@ def _move_refs(
     wanted: Sequence[tuple[str, RemoteRef]],
     *,
     stale: Sequence[str],
-    fresh: Arrivals,
+    gathered: _Gathered,
     source: str,
 ) -> list[FetchedRef]:
-    if not wanted and not stale:
+    if not (wanted or stale or gathered.anything):
         return []
+    fresh = gathered.arrivals
     changed: list[FetchedRef] = []
-    log = f"fetch {info.name}"
+    log = f"fetch {info.name or 'from an address'}"
     try:
         with repo.transaction("fetch", summary=log) as tx:
             # Inside the lock, so that no gc comes between the check and the move.
-            _check(repo, (ref for _, ref in wanted), fresh=fresh, source=source)
+            ends = find_ends(repo, gathered.claimed, fresh=fresh, source=source)
+            _check(repo, (ref for _, ref in wanted), fresh=fresh, ends=ends, source=source)
+            _set_ends(repo, tx, ends)
             graph = CommitGraph(repo.objects)
             for name, ref in wanted:
                 old = repo.refs.read(name)
@@ -280,6 +340,17 @@ def _move_refs(
     return changed
 
 
+def _set_ends(repo: Repository, tx: Transaction, ends: frozenset[RawId]) -> None:
+    """Let history end there from now on, in the record that moves the refs."""
+    path = shallow_path(repo.root)
+    before = read_bytes(path, doing="read where history ends")
+    after = encode_shallow(ends) if ends else None
+    if after is not None and after != before:
+        tx.write_file(path, after)
+    elif after is None and before is not None:
+        tx.remove_file(path)
+
+
 _LOG = {"new": "storing head", "updated": "fast-forward", "forced": "forced-update"}
 
 
@@ -288,12 +359,13 @@ def _check(
     refs: Iterable[RemoteRef],
     *,
     fresh: Arrivals,
+    ends: frozenset[RawId],
     source: str,
 ) -> None:
     """Make sure that all that the new values need is here; gaps are the sender's fault."""
     values = {ref.name: ref.oid for ref in refs}
     try:
-        check_connected(repo, list(values.values()), fresh=fresh)
+        check_connected(repo, list(values.values()), fresh=fresh, ends=ends)
     except ObjectNotFoundError as error:
         raise BadTransferError(
             short_name(next(iter(values))),

@@ -26,12 +26,14 @@ class LogEntry:
         commit: What it says.
         names: Refs that point at it, HEAD first, then branches, tags, remote branches.
         row: Its place in the graph; None unless a graph was asked for.
+        cut: Whether history ends here on purpose.
     """
 
     oid: ObjectId
     commit: Commit
     names: tuple[Name, ...]
     row: GraphRow | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +127,21 @@ def _decorated(
 ) -> Iterator[LogEntry]:
     if not graph:
         for entry in entries:
-            yield LogEntry(from_raw(entry.raw), entry.commit, names.get(entry.raw, ()))
+            here = names.get(entry.raw, ())
+            yield LogEntry(from_raw(entry.raw), entry.commit, here, cut=entry.cut)
         return
     # The layout runs one row behind the walk, whose commits wait for their row.
-    waiting: list[tuple[RawId, Commit]] = []
+    waiting: list[HistoryEntry] = []
 
     def rows() -> Iterator[tuple[RawId, tuple[RawId, ...]]]:
         for entry in entries:
-            waiting.append((entry.raw, entry.commit))
+            waiting.append(entry)
             yield entry.raw, entry.parents
 
     for row in lay_out(rows()):
-        raw, commit = waiting.pop(0)
-        yield LogEntry(from_raw(raw), commit, names.get(raw, ()), row)
+        entry = waiting.pop(0)
+        here = names.get(entry.raw, ())
+        yield LogEntry(from_raw(entry.raw), entry.commit, here, row, cut=entry.cut)
 
 
 def read_names(repo: Repository) -> dict[RawId, tuple[Name, ...]]:

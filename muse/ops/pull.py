@@ -7,6 +7,7 @@ and the error says what to do. Nothing is ever merged behind one's back.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from muse.core.ancestry import CommitGraph, ahead_behind, is_ancestor
 from muse.core.errors import NonFastForwardError, RefNotFoundError, UsageError
@@ -15,10 +16,17 @@ from muse.core.refs import HEADS, Head, check_ref_name, short_name
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, to_raw
 from muse.core.upstream import HERE, find_upstream
-from muse.ops.fetch import FetchOptions, FetchResult, fetch
+from muse.ops.fetch import FetchOptions, FetchResult, fetch, find_source
 from muse.ops.move_tree import move_working_tree
-from muse.ops.remote_config import default_remote, find_remote
+from muse.ops.remote_config import default_remote
+from muse.remotes.address import show_url
 from muse.remotes.protocol import TransferCallback, checkout_progress
+
+# Said where two histories seem to have grown apart, and may only be cut off before they meet.
+CUT_OFF: Final = (
+    "The history here is cut off, perhaps before the point where both meet: 'muse fetch "
+    "--unshallow' first, and try again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +110,8 @@ def pull(
     theirs = repo.refs.read(source.tracking)
     if theirs is None:
         raise RefNotFoundError(
-            f"{show_text(source.remote)} has no branch '{show_text(short_name(source.merge))}'.",
-            hint=f"'muse remote show {show_text(source.remote)}' lists what it has.",
+            f"{show_url(source.remote)} has no branch '{show_text(short_name(source.merge))}'.",
+            hint=f"'muse remote show {show_url(source.remote)}' lists what it has.",
         )
     ours = repo.refs.read(head.ref)
     graph = CommitGraph(repo.objects)
@@ -114,7 +122,10 @@ def pull(
         if is_ancestor(graph, to_raw(theirs), to_raw(ours)):
             new, commits = ours, 0
         elif not is_ancestor(graph, to_raw(ours), to_raw(theirs)):
-            raise _diverged(head.branch, source, ours=ours, theirs=theirs, apart=(ahead, commits))
+            error = _diverged(head.branch, source, ours=ours, theirs=theirs, apart=(ahead, commits))
+            if repo.objects.boundary.read():
+                error.hint = f"{CUT_OFF} {error.hint}"
+            raise error
     if new != ours:
         files = _move(repo, head, new, source=source.name, progress=progress)
     return PullResult(head.branch, source.name, fetched, ours, new, commits, ahead, files)
@@ -133,12 +144,12 @@ def _find_source(
             hint=f"Name one: 'muse pull {info.shown} {show_text(current)}'; or follow it from now "
             f"on: 'muse branch --set-upstream-to {info.shown}/{show_text(current)}'.",
         )
-    info = find_remote(repo, remote) if remote is not None else default_remote(repo, current)
+    info = find_source(repo, remote) if remote is not None else default_remote(repo, current)
     if branch is None and upstream is not None and upstream.remote == info.name:
         return _Source(upstream.remote, upstream.merge, upstream.tracking)
     merge = HEADS + (branch or current).removeprefix(HEADS)
     check_ref_name(merge)
-    return _Source(info.name, merge, info.tracking(merge))
+    return _Source(info.name or info.url, merge, info.tracking(merge))
 
 
 def _move(

@@ -22,6 +22,7 @@ from muse.core.errors import (
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, RawId, to_raw
+from muse.ops.pull import CUT_OFF
 from muse.ops.push_targets import AS_SEEN, PushOptions, Target, choose_targets
 from muse.ops.remote_config import (
     RemoteInfo,
@@ -267,6 +268,8 @@ class _Plan:
                 f"'muse log {shown}/{short}', bring yours on top of them, and push again. "
                 f"To drop theirs: 'muse push --force-with-lease {shown} {short}'."
             )
+        if self._repo.objects.boundary.read() and not target.name.startswith(TAGS):
+            hint = f"{CUT_OFF} {hint}"
         return NonFastForwardError(target.name, ours=target.new, theirs=old, hint=hint)
 
 
@@ -287,11 +290,12 @@ def _publish(
     there = listing.values()
     certain = known_ids(there.items(), first=[ref.name for ref in moving])
     known = certain + _likely_known(repo, other, info, certain)
+    ends = {raw for raw in map(to_raw, listing.shallow) if repo.objects.has(raw)}
     sent = Transfer(0, 0, 0)
     for attempt in range(2):
         try:
             sent = publish_missing(
-                repo.objects, other, tips=tips, known=known, updates=updates,
+                repo.objects, other, tips=tips, known=known, known_ends=ends, updates=updates,
                 version=listing.version, progress=progress,
             )  # fmt: skip
         except GapThereError as gap:

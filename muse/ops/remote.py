@@ -76,6 +76,8 @@ class RemoteDetails:
         branches: Its branches and those remembered here, by name.
         tags: How many tags it has.
         following: Local branches that follow it.
+        shallow: Whether its history is cut off.
+        shallow_here: Whether ours is.
     """
 
     remote: RemoteInfo
@@ -83,6 +85,8 @@ class RemoteDetails:
     branches: tuple[RemoteBranch, ...]
     tags: int
     following: tuple[FollowingBranch, ...]
+    shallow: bool
+    shallow_here: bool
 
 
 # -- looking -------------------------------------------------------------------------------------
@@ -114,6 +118,8 @@ def show_remote(repo: Repository, name: str) -> RemoteDetails:
         branches,
         sum(ref.name.startswith(TAGS) for ref in listing.refs),
         tuple(_following(repo, info, there)),
+        bool(listing.shallow),
+        bool(repo.objects.boundary.read()),
     )
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from muse.core.config import Config, set_value
 from muse.core.errors import RefNotFoundError, UsageError
@@ -23,6 +24,9 @@ from muse.remotes.address import parse_address, show_url
 from muse.remotes.media import open_remote
 from muse.remotes.protocol import Remote
 from muse.remotes.transfer import Pulse
+
+# Where the branches of a place without a name go; the next such fetch replaces them.
+FETCHED: Final = "refs/fetched/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,12 @@ class RemoteInfo:
 
         Args:
             branch: Short or full name.
+
+        Returns:
+            Below ``refs/fetched/`` for an address that has no name.
         """
-        return f"{REMOTES}{self.name}/{branch.removeprefix(HEADS)}"
+        folder = f"{REMOTES}{self.name}/" if self.name else FETCHED
+        return folder + branch.removeprefix(HEADS)
 
 
 def list_remotes(repo: Repository) -> tuple[RemoteInfo, ...]:
@@ -91,10 +99,15 @@ def find_remote_or_address(repo: Repository, text: str) -> RemoteInfo:
     Raises:
         RefNotFoundError: It is neither a name nor something that looks like an address.
     """
-    if "/" in text or ":" in text or text in {".", ".."}:
+    if looks_like_address(text):
         parse_address(text)
         return RemoteInfo("", text)
     return find_remote(repo, text)
+
+
+def looks_like_address(text: str) -> bool:
+    """Tell an address from a remote's name, which has neither slash nor colon."""
+    return "/" in text or ":" in text or text in {".", ".."}
 
 
 def name_address(repo: Repository, info: RemoteInfo) -> RemoteInfo:

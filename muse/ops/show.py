@@ -11,7 +11,7 @@ from muse.core.paths import show_text
 from muse.core.repo import Repository
 from muse.core.revisions import Revisions
 from muse.core.text_diff import LARGE_SIZE
-from muse.core.trees import EMPTY_TREE, TreeEntry, read_tree
+from muse.core.trees import TreeEntry, read_tree
 from muse.core.types import ObjectId, RawId, from_raw
 from muse.ops.diff import DiffResult, diff
 from muse.ops.file_diff import DiffOptions
@@ -126,8 +126,9 @@ def show_object(
     kind, size = repo.objects.stat(raw)
     if kind == "commit":
         commit = repo.commit(raw)
-        before = repo.commit(commit.parents[0]).tree if commit.parents else EMPTY_TREE
-        changed = diff(repo, old=before, new=commit.tree, paths=paths, options=options)
+        changed = diff(
+            repo, old=repo.base_tree(raw, commit), new=commit.tree, paths=paths, options=options
+        )
         return ShownCommit(from_raw(raw), commit, changed)
     if kind == "tree":
         return ShownTree(from_raw(raw), tuple(read_tree(repo.objects, raw)))

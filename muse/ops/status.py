@@ -30,6 +30,7 @@ class StatusResult:
         untracked_roots: Untracked files, a folder without tracked files as one path with a slash.
         interrupted: The checkout that was killed on its way, or is under way right now: the files
             are those of two commits.
+        shallow: Whether history ends somewhere on purpose, as in a clone of some depth.
     """
 
     head: Head
@@ -39,6 +40,7 @@ class StatusResult:
     behind: int | None
     untracked_roots: tuple[bytes, ...]
     interrupted: CheckoutRecord | None = None
+    shallow: bool = False
 
 
 def open_engine(repo: Repository) -> StatusEngine:
@@ -75,7 +77,8 @@ def read_status(repo: Repository, *, save: bool = True) -> StatusResult:
     upstream, ahead, behind = _compare_upstream(repo, engine.head)
     roots = tuple(collapse_untracked(engine, status.untracked))
     interrupted = read_interrupted_checkout(repo.root)
-    return StatusResult(engine.head, status, upstream, ahead, behind, roots, interrupted)
+    shallow = bool(repo.objects.boundary.known())
+    return StatusResult(engine.head, status, upstream, ahead, behind, roots, interrupted, shallow)
 
 
 def collapse_untracked(engine: StatusEngine, untracked: Iterable[bytes]) -> list[bytes]:

@@ -7,6 +7,7 @@ on the way (left by a transfer that was killed) is read and hashed now.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -50,6 +51,7 @@ def check_connected(
     tips: Collection[ObjectId],
     *,
     fresh: Arrivals | None = None,
+    ends: Collection[RawId] | None = None,
 ) -> None:
     """Make sure that all that some new values of refs need is stored, whole and durable.
 
@@ -57,6 +59,7 @@ def check_connected(
         repo: Where.
         tips: The new values.
         fresh: Objects that were verified and made durable a moment ago.
+        ends: Where history will end on purpose; where it ends now when None.
 
     Raises:
         ObjectNotFoundError: Something is missing; names the first gap.
@@ -66,7 +69,12 @@ def check_connected(
     verified = fresh.still_there() if fresh is not None else {}
     known = known_ids(repo.refs.iter())
     older: list[RawId] = []
-    for found in NewObjects(repo.objects, [to_raw(tip) for tip in tips], known):
+    # What our refs name is whole down to where history ends now, and no further.
+    now = repo.objects.boundary.read() if ends is None else repo.objects.boundary.known()
+    walk = NewObjects(
+        repo.objects, map(to_raw, tips), known, ends=now if ends is None else ends, known_ends=now
+    )
+    for found in walk:
         kind = verified.get(found.raw)
         if kind is None and found.raw != EMPTY_TREE:
             # Trees, commits and tags were verified by the walk, which read them.
@@ -102,15 +110,61 @@ def _make_durable(repo: Repository, ids: list[RawId]) -> None:
         sync_dir(path.parent)
 
 
-def is_connected(repo: Repository, tips: Collection[ObjectId]) -> bool:
-    """Tell whether all that some values need is here already."""
+def is_connected(
+    repo: Repository,
+    tips: Collection[ObjectId],
+    *,
+    fresh: Arrivals | None = None,
+    ends: Collection[RawId] | None = None,
+) -> bool:
+    """Tell whether all that some values need is here already; arguments as `check_connected`."""
     if not all(repo.objects.has(to_raw(tip)) for tip in tips):
         return False
     try:
-        check_connected(repo, tips)
+        check_connected(repo, tips, fresh=fresh, ends=ends)
     except (ObjectNotFoundError, CorruptObjectError):
         return False
     return True
+
+
+def find_ends(
+    repo: Repository, claimed: Collection[RawId], *, fresh: Arrivals, source: str
+) -> frozenset[RawId]:
+    """Return where history will end once refs here name what has come.
+
+    History that is here is never cut off, whatever the other side says: a commit is an end only
+    while something below it is missing. So a remote cannot hide what we have, and a depth that is
+    smaller than what is here takes nothing away.
+
+    Args:
+        repo: Where it came; the caller holds the lock.
+        claimed: Where it ends, as the other side says.
+        fresh: What came.
+        source: The other side, for messages.
+
+    Raises:
+        BadTransferError: A claim is about something that is no commit here.
+    """
+    ends = {raw for raw in repo.objects.boundary.known() if repo.objects.has(raw)}
+    for raw in claimed:
+        if not repo.objects.has(raw) or repo.objects.stat(raw)[0] != "commit":
+            reason = "history is said to end there, and no such commit came"
+            raise BadTransferError(from_raw(raw), source=source, reason=reason)
+        ends.add(raw)
+    below: dict[RawId, list[ObjectId]] = {}
+    for raw in ends:
+        with contextlib.suppress(CorruptObjectError):
+            parents = repo.commit(raw).parents
+            if all(map(repo.objects.has, parents)):
+                below[raw] = list(map(from_raw, parents))
+    # All at once, which is what a fetch that went deeper brings; or else one by one.
+    every = [parent for above in below.values() for parent in above]
+    if is_connected(repo, every, fresh=fresh, ends=ends - below.keys()):
+        return frozenset(ends - below.keys())
+    for raw, above in below.items():
+        if is_connected(repo, above, fresh=fresh, ends=ends - {raw}):
+            ends.discard(raw)
+    return frozenset(ends)
 
 
 def check_branch_value(store: ObjectStore, name: str, oid: ObjectId, *, source: str) -> None:

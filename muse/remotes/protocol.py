@@ -41,6 +41,8 @@ ASK_BATCH: Final = 4096
 UNLIMITED: Final = 2**31 - 1
 # A listing that is longer than this is not a repository's.
 MAX_REFS: Final = 1_000_000
+# The same for the objects of one offer.
+MAX_OFFERED: Final = 50_000_000
 # The same for the commits at which a history is cut off.
 MAX_SHALLOW: Final = 1_000_000
 MAX_REF_NAME: Final = 1024

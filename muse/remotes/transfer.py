@@ -24,6 +24,7 @@ from muse.core.repo import Repository
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId, is_object_id
 from muse.remotes.intake import Arrivals, take_all
+from muse.remotes.offers import check_left_out, check_offer, only_offered
 from muse.remotes.protocol import (
     ASK_BATCH,
     MAX_REF_NAME,
@@ -89,6 +90,7 @@ def publish_missing(
     *,
     tips: Sequence[RawId],
     known: Sequence[RawId],
+    known_ends: Collection[RawId] = (),
     updates: Sequence[RefUpdate],
     version: str,
     progress: TransferCallback | None = None,
@@ -100,6 +102,7 @@ def publish_missing(
         remote: Who gets them.
         tips: What its refs shall name.
         known: What it has for sure, with all that this needs.
+        known_ends: Where its history ends.
         updates: The moves.
         version: The version of the listing that they are based on.
         progress: Told of each step; may raise to cancel.
@@ -111,7 +114,9 @@ def publish_missing(
         RefChangedError: A ref there is not what ``updates`` say; nothing moved.
         RemoteError: The other side failed.
     """
-    ids = [found.raw for found in _counted(NewObjects(store, tips, known), progress)]
+    walk = NewObjects(store, tips, known, ends=store.boundary.read(), known_ends=known_ends)
+    ids = [found.raw for found in _counted(walk, progress)]
+    check_left_out(store, remote, walk.shallow)
     present: Collection[RawId] = ()
     if not _is_little(store, ids):
         present = remote.find_present(ids)
@@ -184,6 +189,7 @@ def bring_offered(
         BadTransferError: Something that came is damaged or hostile.
         RemoteError: The other side failed.
     """
+    check_offer(offer, remote.url)
     if not offer.ids:
         return Transfer(0, 0, 0)
     present: set[RawId] = set()
@@ -193,7 +199,9 @@ def bring_offered(
     count = len(offer.ids) - len(present)
     if not count:
         return Transfer(0, 0, len(offer.ids))
-    records = _metered(remote.send(offer, skip=present), "receive", count, progress)
+    missing = {raw for raw in offer.ids if raw not in present}
+    sent = only_offered(remote.send(offer, skip=present), missing, source=remote.url)
+    records = _metered(sent, "receive", count, progress)
     received, arrivals = take_all(repo, records, source=remote.url, count=count)
     return Transfer(received.objects, received.size_bytes, len(offer.ids), arrivals)
 

@@ -12,8 +12,7 @@ from muse.core.paths import show_path, show_text
 from muse.core.stage import FileEntry, TreeFiles, read_stage
 from muse.core.text_diff import Hunk, TextDiff, diff_texts, is_binary, word_spans
 from muse.core.tree_diff import Change, StoreContents, diff_trees
-from muse.core.trees import EMPTY_TREE
-from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, ObjectId, blob_id
+from muse.core.types import MODE_EXEC, MODE_FILE, MODE_LINK, ObjectId, blob_id, to_raw
 from muse.ops.diff import DiffResult
 from muse.ops.file_diff import DiffOptions, FileText
 from muse_tui.backend.place import Place
@@ -233,7 +232,7 @@ def commit_changes(place: Place, oid: str) -> tuple[Change, ...]:
     """Return what a commit changes against its first parent."""
     repo = place.repo
     commit = repo.commit(ObjectId(oid))
-    old = repo.commit(commit.parents[0]).tree if commit.parents else EMPTY_TREE
+    old = repo.base_tree(to_raw(ObjectId(oid)), commit)
     return tuple(diff_trees(repo.objects, old, commit.tree))
 
 

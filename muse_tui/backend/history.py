@@ -52,7 +52,8 @@ def read_history(place: Place, *, limit: int) -> HistoryView:
         node = "◉" if oid == head.commit else "◎" if len(entry.commit.parents) > 1 else "○"
         text = "".join((node if cell.is_commit else cell.sign) + cell.link for cell in cells)
         mark = "↑" if entry.raw in ours else "↓" if entry.raw in theirs else ""
-        rows.append(_row(oid, entry.commit, tags.get(oid, ()), text.rstrip(), mark))
+        row = _row(oid, entry.commit, tags.get(oid, ()), text.rstrip(), mark)
+        rows.append(row._replace(note="history ends here (shallow)") if entry.cut else row)
     return HistoryView(tuple(rows), len(first) > limit, head.branch or "", problem)
 
 

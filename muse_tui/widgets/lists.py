@@ -127,6 +127,8 @@ class CommitList(VirtualList[CommitRow, str]):
             left.append((f"{sign}{clean(tag.name)}", self.paint(paint)))
             left.append((" ", self.paint("dim")))
         left.append((clean(row.subject), self.paint("text")))
+        if row.note:
+            left.append((f"  {row.note}", self.paint("faint")))
         right: list[Piece] = [(f"{row.mark} ", self.paint("warn"))] if row.mark else []
         if width >= 70:
             right = [(f"{fit(clean(row.author), 16)} ", self.paint("faint")), *right]

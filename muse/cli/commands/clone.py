@@ -1,4 +1,4 @@
-"""``muse clone [--bare] [-b branch] <source> [dir]``."""
+"""``muse clone [--bare] [-b branch] [--depth N] <source> [dir]``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ EXAMPLES = (
     ("muse clone ../hub", "into a folder named after it"),
     ("muse clone ada@host:hub", "from another machine, by ssh; ssh://host:2222/srv/hub, too"),
     ("muse clone -b topic /srv/hub song", "into 'song', with the branch 'topic' checked out"),
+    ("muse clone --depth 1 /srv/hub", "without its past; 'muse fetch --unshallow' brings it"),
     ("muse clone --bare song /mnt/backup/song", "without a working tree: a place to push to"),
 )
 
@@ -27,6 +28,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", nargs="?", help="the new folder; default: the source's name")
     parser.add_argument("--bare", action="store_true", help="no working tree: a place to push to")
     parser.add_argument("-b", "--branch", help="the branch or tag to check out")
+    parser.add_argument(
+        "--depth", type=int, metavar="N", help="only the newest N commits of each branch"
+    )
 
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
@@ -50,6 +54,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         options=CloneOptions(
             bare=args.bare,
             branch=args.branch,
+            depth=args.depth,
             user_config=user_config,
             trusted=trusted_folders(Config(None, user_path=user_config)),
             identity=lambda: find_committer(ctx.env, ctx.config(here=False), warn=None),
@@ -75,6 +80,7 @@ def _data(result: CloneResult) -> dict[str, object]:
         "bytes": result.size_bytes,
         "present": result.present,
         "resumed": result.resumed,
+        "shallow": result.ends > 0,
     }
 
 
@@ -91,6 +97,11 @@ def _lines(result: CloneResult) -> list[str]:
         f"{plural(result.branches, 'branch', 'branches')}, {plural(result.tags, 'tag')}, "
         f"{traffic(result.objects, result.size_bytes, result.present)}"
     )
+    if result.ends:
+        lines.append(
+            f"It is shallow: history ends at {plural(result.ends, 'commit')}. "
+            "'muse fetch --unshallow' brings the rest."
+        )
     if not result.bare:
         where = show_text(result.branch) if result.branch else "a tag; HEAD is detached"
         lines.append(f"Checked out {short(result.commit)}, {where}.")

@@ -104,10 +104,11 @@ def _people(
 def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
     from muse.cli.render import commit_data, paint, plural, short, show_path, show_text
     from muse.core.tree_diff import RenameOptions, diff_trees
+    from muse.core.types import to_raw
 
     # An amended commit is told by what it changes now, not by what the amending did to it.
     parents = made.commit.parents
-    before = repo.commit(parents[0]).tree if parents else None
+    before = repo.base_tree(to_raw(made.oid), made.commit)
     changes = diff_trees(repo.objects, before, made.commit.tree, renames=RenameOptions(percent=100))
     counts = _count(changes)
     where = show_text(made.branch) if made.branch else "detached HEAD"

@@ -1,4 +1,4 @@
-"""``muse fetch [--prune] [--tags] [--all] [remote]``."""
+"""``muse fetch [--prune] [--tags] [--depth N | --unshallow] [--all] [remote]``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ EXAMPLES = (
     ("muse fetch", "from the remote that the current branch follows, or 'origin'"),
     ("muse fetch --prune backup", "from 'backup', and forget branches that are gone there"),
     ("muse log origin/main", "then look at what came"),
+    ("muse fetch ../theirs", "from a place that is no remote, into 'fetched/<branch>'"),
+    ("muse fetch --depth 50", "go deeper: 50 commits of each branch in a shallow clone"),
+    ("muse fetch --unshallow", "bring all that a shallow clone left out"),
     ("muse fetch --refetch", "bring again what is damaged or missing here"),
 )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("remote", nargs="?", help="a remote's name")
+    parser.add_argument("remote", nargs="?", help="a remote's name, or a path")
     parser.add_argument("-p", "--prune", action="store_true", help="forget what is gone there")
     parser.add_argument(
         "-t", "--tags", action="store_true", help="all tags, not only those on what was fetched"
@@ -26,6 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--refetch", action="store_true", help="also what is damaged or missing here"
     )
+    depth = parser.add_mutually_exclusive_group()
+    depth.add_argument(
+        "--depth", type=int, metavar="N", help="the newest N commits of each branch, and no more"
+    )
+    depth.add_argument("--unshallow", action="store_true", help="all that was left out")
     parser.add_argument("--all", action="store_true", help="from every remote")
 
 
@@ -33,17 +41,25 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Fetch, and say what came."""
     from muse.cli.transfer import TransferBars, fetch_data, fetch_lines
     from muse.ops.fetch import FetchOptions, fetch
-    from muse.ops.remote_config import list_remotes
+    from muse.ops.remote_config import address_from, list_remotes, looks_like_address
 
     repo = ctx.repo()
     if args.all and args.remote:
         raise UsageError("--all and a remote's name contradict each other.", hint="Give one.")
+    if args.remote is not None and looks_like_address(args.remote):
+        args.remote = address_from(args.remote, cwd=ctx.cwd, root=repo.root)
     names = [remote.name for remote in list_remotes(repo)] if args.all else [args.remote]
     results = [
         fetch(
             repo,
             remote=name,
-            options=FetchOptions(prune=args.prune, tags=args.tags, refetch=args.refetch),
+            options=FetchOptions(
+                prune=args.prune,
+                tags=args.tags,
+                refetch=args.refetch,
+                depth=args.depth,
+                unshallow=args.unshallow,
+            ),
             progress=TransferBars(ctx),
         )
         for name in names

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # start-up time
     from muse.core.limits import Limits
     from muse.core.repo import Repository
     from muse.ops.diff import DiffResult
-    from muse.ops.log import LogEntry, Name
+    from muse.ops.log import LogEntry
 
 SUMMARY = "show the history, newest first"
 EXAMPLES = (
@@ -172,7 +172,11 @@ class _Changes:
 
 def _entry_data(entry: LogEntry, changes: _Changes | None) -> dict[str, object]:
     names = [{"name": name.text, "kind": name.kind} for name in entry.names]
-    data: dict[str, object] = {**commit_data(entry.oid, entry.commit), "refs": names}
+    data: dict[str, object] = {
+        **commit_data(entry.oid, entry.commit),
+        "refs": names,
+        "history_ends": entry.cut,
+    }
     if changes is not None:
         data["changes"] = changes.data(entry)
     return data
@@ -216,14 +220,14 @@ def _graph(entry: LogEntry, *, color: bool) -> tuple[str, str]:
 
 
 def _one_line(entry: LogEntry, *, color: bool) -> list[str]:
-    names = _names(entry.names, color=color)
+    names = _names(entry, color=color)
     subject = show_text(entry.commit.subject)
     return [f"{paint(short(entry.oid), 'id', on=color)} {names}{' ' if names else ''}{subject}"]
 
 
 def _block(entry: LogEntry, color: bool) -> list[str]:
     commit = entry.commit
-    names = _names(entry.names, color=color)
+    names = _names(entry, color=color)
     lines = [paint(f"commit {entry.oid}", "id", on=color) + (f" {names}" if names else "")]
     if len(commit.parents) > 1:
         lines.append("Merge: " + " ".join(short(from_raw(parent)) for parent in commit.parents))
@@ -234,16 +238,17 @@ def _block(entry: LogEntry, color: bool) -> list[str]:
     return lines
 
 
-def _names(names: tuple[Name, ...], *, color: bool) -> str:
-    if not names:
-        return ""
+def _names(entry: LogEntry, *, color: bool) -> str:
     styles = {"branch": "branch", "tag": "tag", "remote": "remote", "head": "head"}
     shown = []
-    for name in names:
+    for name in entry.names:
         text = show_text(name.text)
         if name.kind == "tag":
             text = f"tag: {text}"
         elif name.current and name.kind == "branch":
             text = f"HEAD → {text}"
         shown.append(paint(text, styles[name.kind], on=color))
-    return f"({', '.join(shown)})"
+    if entry.cut:
+        # As git says "grafted": the commit has parents, which a shallow clone leaves out.
+        shown.append(paint("history ends here: shallow", "dim", on=color))
+    return f"({', '.join(shown)})" if shown else ""

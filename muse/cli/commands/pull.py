@@ -19,7 +19,7 @@ EXAMPLES = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("remote", nargs="?", help="a remote's name")
+    parser.add_argument("remote", nargs="?", help="a remote's name, or a path")
     parser.add_argument("branch", nargs="?", help="a branch there")
     parser.add_argument("-p", "--prune", action="store_true", help="forget what is gone there")
     parser.add_argument(
@@ -34,10 +34,15 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     from muse.cli.transfer import TransferBars, fetch_data, fetch_lines
     from muse.ops.fetch import FetchOptions
     from muse.ops.pull import pull
+    from muse.ops.remote_config import address_from, looks_like_address
 
+    repo = ctx.repo()
+    remote: str | None = args.remote
+    if remote is not None and looks_like_address(remote):
+        remote = address_from(remote, cwd=ctx.cwd, root=repo.root)
     result = pull(
-        ctx.repo(),
-        remote=args.remote,
+        repo,
+        remote=remote,
         branch=args.branch,
         options=FetchOptions(prune=args.prune, tags=args.tags),
         progress=TransferBars(ctx),

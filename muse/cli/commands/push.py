@@ -49,11 +49,11 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Push, and say what moved."""
     from muse.cli.transfer import TransferBars, push_data, push_lines
     from muse.ops.push import PushOptions, push
-    from muse.ops.remote_config import address_from
+    from muse.ops.remote_config import address_from, looks_like_address
 
     repo = ctx.repo()
     remote, branches, lease = _sort_out(repo, args)
-    if remote is not None and ("/" in remote or remote in {".", ".."}):
+    if remote is not None and looks_like_address(remote):
         remote = address_from(remote, cwd=ctx.cwd, root=repo.root)
     if args.delete and (args.tags or args.set_upstream):
         raise UsageError(

@@ -104,6 +104,10 @@ def _details(details: RemoteDetails, *, color: bool) -> list[str]:
         f"HEAD there  {show_text(details.head or 'at a commit')}",
         f"tags there  {details.tags}",
     ]
+    if details.shallow:
+        lines.append("history there is cut off (shallow)")
+    if details.shallow_here:
+        lines.append("history here is cut off (shallow): 'muse fetch --unshallow' brings the rest")
     meaning = {
         "current": ("as last fetched", "good"),
         "changed": ("moved since the last fetch", "changed"),
@@ -139,6 +143,8 @@ def _details_data(details: RemoteDetails) -> dict[str, object]:
         **_data(details.remote),
         "head": details.head,
         "tags": details.tags,
+        "shallow": details.shallow,
+        "shallow_here": details.shallow_here,
         "branches": [
             {"name": each.name, "there": each.there, "seen": each.seen, "state": each.state}
             for each in details.branches

@@ -72,6 +72,7 @@ def _data(result: StatusResult) -> dict[str, object]:
         "untracked": _show(status.untracked),
         "conflict_paths": _show(status.conflict_paths),
         "interrupted": _interrupted_data(result),
+        "shallow": result.shallow,
     }
 
 
