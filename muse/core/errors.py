@@ -4,6 +4,7 @@
 
     MuseError                         1  refused or failed
     ├── NothingToCommitError          1
+    ├── NothingToUndoError            1
     ├── ConflictError                 1  would overwrite work that is stored nowhere
     ├── NonFastForwardError           1
     ├── RefChangedError               1  another writer was faster (compare-and-swap)
@@ -59,6 +60,10 @@ class MuseError(Exception):
 
 class NothingToCommitError(MuseError):
     """The tree to commit is the one that HEAD already has."""
+
+
+class NothingToUndoError(MuseError):
+    """No operation is left that could be taken back, or done again."""
 
 
 class ConflictError(MuseError):

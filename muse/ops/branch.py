@@ -23,8 +23,10 @@ from muse.core.revisions import Revisions
 from muse.core.types import ObjectId, from_raw, to_raw
 from muse.core.upstream import find_upstream
 from muse.ops.branch_config import (
+    BRANCH_SETTINGS,
     branch_settings,
     change_branch_settings,
+    encode_settings,
     reread_config,
     upstream_setting,
 )
@@ -202,7 +204,7 @@ def delete_branches(
     with repo.transaction("branch") as tx:
         graph = CommitGraph(repo.objects)
         results: list[BranchResult] = []
-        settings: dict[str, dict[str, None]] = {}
+        settings: dict[str, dict[str, Value]] = {}
         for name in dict.fromkeys(names):
             ref, oid = _existing(repo, name)
             if repo.head().ref == ref:
@@ -214,10 +216,12 @@ def delete_branches(
             tx.set_ref(ref, None, old=oid, log="")
             results.append(BranchResult(name, oid, None))
             if ref.startswith(HEADS):
-                settings[name] = dict.fromkeys(branch_settings(repo, name))
+                settings[name] = branch_settings(repo, name)
         tx.summary = f"branch: delete {', '.join(result.name for result in results)}"
         if any(settings.values()) and repo.config.path is not None:
-            tx.write_file(repo.config.path, change_branch_settings(repo, settings))
+            tx.details[BRANCH_SETTINGS] = encode_settings(settings, {})
+            gone = {name: dict.fromkeys(found) for name, found in settings.items()}
+            tx.write_file(repo.config.path, change_branch_settings(repo, gone))
     reread_config(repo)
     return results
 
@@ -291,6 +295,7 @@ def rename_branch(repo: Repository, old: str, new: str, *, force: bool = False) 
                 old: dict.fromkeys(settings),
                 new: {**settings},
             }
+            tx.details[BRANCH_SETTINGS] = encode_settings({old: settings}, {new: settings})
             tx.write_file(repo.config.path, change_branch_settings(repo, changes))
     reread_config(repo)
     return BranchResult(new, oid, oid, old_name=old)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Final
 
 from muse.core.config import Value, read_tables, set_value
 from muse.core.errors import RefNotFoundError, UsageError
@@ -11,6 +13,38 @@ from muse.core.paths import show_text
 from muse.core.refs import HEADS, REMOTES
 from muse.core.repo import Repository
 from muse.core.upstream import HERE
+
+# The detail of an operation that tells what branches followed before and after it.
+BRANCH_SETTINGS: Final = "branch_settings"
+
+Settings = Mapping[str, Mapping[str, Value]]
+
+
+def encode_settings(before: Settings, after: Settings) -> str:
+    """Return the settings of branches before and after an operation, for `turn_settings`."""
+    return json.dumps({"before": before, "after": after})
+
+
+def turn_settings(repo: Repository, text: str, *, back: bool) -> bytes:
+    """Return the settings file with what branches followed put back, or forward again.
+
+    Args:
+        repo: The repository.
+        text: What `encode_settings` returned.
+        back: Whether the state before is wanted, or the one after.
+
+    Returns:
+        The file's bytes. A branch whose settings somebody changed since keeps them.
+    """
+    states = json.loads(text)
+    now, wanted = (
+        (states["after"], states["before"]) if back else (states["before"], states["after"])
+    )
+    changes: dict[str, dict[str, Value | None]] = {}
+    for branch in {**now, **wanted}:
+        if branch_settings(repo, branch) == now.get(branch, {}):
+            changes[branch] = {**dict.fromkeys(now.get(branch, {})), **wanted.get(branch, {})}
+    return change_branch_settings(repo, changes)
 
 
 def upstream_setting(repo: Repository, branch: str, upstream: str | None) -> bytes:

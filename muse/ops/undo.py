@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.ancestry import CommitGraph, is_ancestor
 from muse.core.checkout import LocalFiles
-from muse.core.errors import MuseError, RefChangedError, UsageError
+from muse.core.errors import MuseError, NothingToUndoError, RefChangedError, UsageError
 from muse.core.io import read_bytes
 from muse.core.operations import Operation, read_operations
 from muse.core.paths import show_text, stage_path
@@ -24,6 +24,7 @@ from muse.core.refs import HEADS, REMOTES, Head, short_name
 from muse.core.repo import Repository
 from muse.core.trash import read_entry
 from muse.core.types import ObjectId, Progress, from_raw, is_object_id, raw_object_id, to_raw
+from muse.ops.branch_config import BRANCH_SETTINGS, reread_config, turn_settings
 from muse.ops.file_moves import FileMove, apply_moves, plan_moves
 from muse.ops.move_tree import FILES_MOVED, LOCAL, decode_local, move_working_tree
 
@@ -121,7 +122,8 @@ def undo(
         progress: Called with (files done, total).
 
     Raises:
-        MuseError: There is nothing to undo, or it cannot be undone.
+        NothingToUndoError: No operation is left to take back.
+        MuseError: It cannot be undone.
         RefChangedError: Something was changed since without being logged; nothing was touched.
         ConflictError: Files are in the way that are stored nowhere; nothing was touched.
 
@@ -133,7 +135,9 @@ def undo(
         target = _choose(done, operation)
         tx.summary = f"undo: {target.summary or target.name}"
         tx.details[_UNDOES] = target.id
-        return _Inverse(repo, tx, target, back=True).run(progress)
+        result = _Inverse(repo, tx, target, back=True).run(progress)
+    reread_config(repo)
+    return result
 
 
 def redo(repo: Repository, *, progress: Progress | None = None) -> UndoResult:
@@ -141,20 +145,24 @@ def redo(repo: Repository, *, progress: Progress | None = None) -> UndoResult:
     with repo.transaction("redo") as tx:
         _, undone = _stacks(read_operations(repo.root))
         if not undone:
-            raise MuseError(
+            raise NothingToUndoError(
                 "There is nothing to do again.",
                 hint="'muse redo' does again what 'muse undo' took back, until something is done.",
             )
         target = undone[-1]
         tx.summary = f"redo: {target.summary or target.name}"
         tx.details[_REDOES] = target.id
-        return _Inverse(repo, tx, target, back=False).run(progress)
+        result = _Inverse(repo, tx, target, back=False).run(progress)
+    reread_config(repo)
+    return result
 
 
 def _choose(done: Sequence[Operation], wanted: str | None) -> Operation:
     steps = [op for op in done if op.name not in _FINAL]
     if not steps:
-        raise MuseError("There is nothing to undo.", hint="'muse reflog' shows where HEAD was.")
+        raise NothingToUndoError(
+            "There is nothing to undo.", hint="'muse reflog' shows where HEAD was."
+        )
     last = steps[-1]
     if wanted is not None:
         if not last.id.startswith(wanted) or len(wanted) < 4:
@@ -209,6 +217,7 @@ class _Inverse:
                 tx.write_file(path, stage)
             else:
                 tx.remove_file(path)
+        self._turn_settings()
         pushed = self._find_pushed(moves) if self._back else ()
         # Last, since it cannot be taken back by leaving the block; done twice is done once.
         apply_moves(repo, restored, progress=progress)
@@ -265,6 +274,13 @@ class _Inverse:
                 hint="'muse status' shows what is staged; commit it, or 'muse reset'.",
             )
         return self._repo.objects.read(to_raw(wanted), expected="blob")[1] if wanted else b""
+
+    # -- what branches follow ----------------------------------------------------------------------
+
+    def _turn_settings(self) -> None:
+        text, path = self._op.details.get(BRANCH_SETTINGS), self._repo.config.path
+        if text and path is not None:
+            self._tx.write_file(path, turn_settings(self._repo, text, back=self._back))
 
     # -- the working tree --------------------------------------------------------------------------
 

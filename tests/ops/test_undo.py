@@ -19,7 +19,8 @@ from muse.core.refs import HEADS, REMOTES
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, from_raw
 from muse.ops.add import add
-from muse.ops.branch import create_branch, delete_branches, rename_branch
+from muse.ops.branch import create_branch, delete_branches, rename_branch, set_upstream
+from muse.ops.branch_config import branch_settings
 from muse.ops.commit import commit
 from muse.ops.mv import move
 from muse.ops.reset import reset
@@ -127,6 +128,38 @@ def repo(tmp_path: Path) -> Repository:
     write(made.root, {"a": "two\n"})
     commit_all(made, "second")
     return made
+
+
+class TestWhatBranchesFollow:
+    def test_a_rename_and_a_deletion_give_the_upstream_back(self, repo: Repository) -> None:
+        """What a branch follows goes with its name, and comes back with it; so forward again."""
+        create_branch(repo, "side")
+        create_branch(repo, "other")
+        set_upstream(repo, "other", "main")
+        follows = branch_settings(repo, "other")
+        assert follows == {"remote": ".", "merge": "refs/heads/main"}
+        rename_branch(repo, "other", "new")
+        assert branch_settings(repo, "new") == follows
+        undo(repo)
+        assert (branch_settings(repo, "other"), branch_settings(repo, "new")) == (follows, {})
+        redo(repo)
+        assert (branch_settings(repo, "other"), branch_settings(repo, "new")) == ({}, follows)
+        delete_branches(repo, ["new"])
+        assert branch_settings(repo, "new") == {}
+        undo(repo)
+        assert branch_settings(repo, "new") == follows
+
+    def test_what_was_set_since_stays(self, repo: Repository) -> None:
+        """Settings that somebody changed after the operation are not overwritten by its undo."""
+        create_branch(repo, "other")
+        set_upstream(repo, "other", "main")
+        delete_branches(repo, ["other"])
+        path = repo.config.path
+        assert path is not None
+        text = path.read_text() + '\n[branch.other]\nremote = "elsewhere"\n'
+        path.write_text(text.replace("[branch.other]\n\n", "", 1))
+        undo(repo)
+        assert branch_settings(repo, "other") == {"remote": "elsewhere"}
 
 
 class TestOrder:
