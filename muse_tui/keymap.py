@@ -51,6 +51,9 @@ VIEW: Final = "View"
 SAFETY: Final = "Safety"
 APP: Final = "Interface"
 
+# In the order of the help: what changes something first, moving about last.
+GROUPS: Final = (FILES, COMMITS, REMOTES, SAFETY, VIEW, APP, MOVE)
+
 _PANES = ("tree", "staged", "history", "files", "health", "diff")
 
 

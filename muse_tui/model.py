@@ -262,6 +262,7 @@ class HealthView(NamedTuple):
         headline: The whole in one line, for when the pane is folded.
         shutdown: ``clean``, ``crashed`` or ``first``; how the interface ended last time.
         crash_line: One calm line after an unclean death: what died, what was recovered.
+        again_s: In how many seconds a temp stops waiting and this is to be read again; 0 for never.
     """
 
     facts: tuple[Fact, ...] = ()
@@ -269,6 +270,7 @@ class HealthView(NamedTuple):
     headline: str = ""
     shutdown: str = "first"
     crash_line: str = ""
+    again_s: float = 0.0
 
 
 class JobView(NamedTuple):

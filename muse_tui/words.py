@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 _TAB = "    "
+# A whole id: alone, with its algorithm, or as the path of its file.
+_WHOLE_ID: Final = re.compile(r"(?:sha256:)?\b([0-9a-f]{10})[0-9a-f]{52,54}\b")
 
 
 def clean(text: str) -> str:
@@ -24,6 +29,11 @@ def _visible(char: str) -> str:
     if code == 0x7F:
         return "␡"
     return " " if char.isspace() else "·"
+
+
+def brief(text: str) -> str:
+    """Return text with every whole id cut to its first digits, for a line with little room."""
+    return _WHOLE_ID.sub(r"\1…", text)
 
 
 def ago(seconds: float) -> str:

@@ -275,7 +275,7 @@ class Changes:
     def _taken(self, result: UndoResult, verb: str, then: str) -> Done:
         self.everything = bool(result.files or result.restored)
         self.history_moved = bool(result.refs)
-        name = result.operation.summary or result.operation.name
+        name = _in_words(result.operation.summary or result.operation.name)
         there = f" It stays at {', '.join(result.pushed)}." if result.pushed else ""
         return Done(f"{verb}: {show_text(name)}.{there}", then)
 
@@ -300,6 +300,16 @@ class Changes:
 
 def _selection(lines: Mapping[int, set[int]]) -> list[tuple[int, int]]:
     return [(hunk, line) for hunk, chosen in lines.items() for line in chosen]
+
+
+# What the operation log calls it, and what the interface's own keys do.
+_VERBS = {"restore": "discard", "add": "stage", "reset": "unstage"}
+
+
+def _in_words(summary: str) -> str:
+    """Return an operation as people here know it: ``restore: a`` is ``discard a``."""
+    verb, colon, what = summary.partition(": ")
+    return f"{_VERBS.get(verb, verb)} {what}" if colon else _VERBS.get(verb, verb)
 
 
 def _name(paths: list[bytes]) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, NotARepositoryError
+from muse.core.paths import show_text
 from muse.core.temps import family_of
 from muse_tui.backend.board import Board
+from muse_tui.backend.hints import QUIET, HintBox, lateness_ms
 from muse_tui.backend.place import Place, as_failure, open_place
 from muse_tui.backend.sessions import LastEnd, Session
 from muse_tui.model import (
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from muse_tui.engine import Engine, Handler
 
 _CHUNK = 5_000
-_QUIET = frozenset({"sweep", "poll"})
 
 
 class Desk:
@@ -53,9 +53,9 @@ class Desk:
         self.last = LastEnd()
         self._watcher: Watcher | None = None
         self.watch = WatchView()
-        self._hints: list[Hint] = []
-        self._hint_lock = threading.Lock()
+        self._hints = HintBox()
         self._head_seen: object = None
+        self._damage = ""
         self._closed = False
 
     # Opening and closing ----------------------------------------------------------------------
@@ -64,9 +64,6 @@ class Desk:
         """Open the repository and tell everything about it; runs on the state lane."""
         try:
             place = open_place(self._engine.start_dir, do_sweep=True)
-        except NotARepositoryError as error:
-            self._engine.news(as_failure(error))
-            return
         except MuseError as error:
             self._engine.news(as_failure(error))
             return
@@ -81,14 +78,20 @@ class Desk:
             for delta in board.scan():
                 self._tell_status(delta)
         except MuseError as error:
-            self._engine.news(as_failure(error))
-            self._set_watch(live=Live.STOPPED, reason=error.message)
+            self._stop_looking(error)
         else:
             self._set_watch(live=Live.LIVE, as_of_s=time.time())
             self._start_watcher(place)
             # A first look at many files is worth keeping even if the end is a kill.
             self._engine.state.put(board.close)
         self.ask_health()
+
+    def _stop_looking(self, error: MuseError) -> None:
+        """Say that the lists cannot be known, and why; R tries again."""
+        self._damage = f"{error.message} {error.hint}".strip()
+        self._engine.news(as_failure(error))
+        self._tell_head()
+        self._set_watch(live=Live.STOPPED, reason=error.message)
 
     def _opened(self, place: Place) -> Opened:
         config = place.fresh_config()
@@ -221,6 +224,8 @@ class Desk:
         started = time.monotonic()
         self._refresh(Hint(reconcile="you asked", seen_s=started))
         self.ask_health()
+        if self._damage:
+            return Done("The files cannot be compared yet.", warning=True)
         return Done(f"Looked at everything in {(time.monotonic() - started) * 1000:.0f} ms.")
 
     def _job_ended(self, kind: str) -> None:
@@ -286,6 +291,8 @@ class Desk:
         from muse_tui.backend.heads import read_head  # start-up time: nothing else of it
 
         view = read_head(self.place, home=os.environ.get("HOME", ""))
+        if self._damage and not view.damage:
+            view = view._replace(damage=show_text(self._damage))
         if view != self._head_seen:
             self._head_seen = view
             self._engine.news(view)
@@ -321,26 +328,9 @@ class Desk:
             self.ask_health()
 
     def _on_hint(self, hint: Hint) -> None:
-        """Take a hint; runs on the watcher's thread. Hints that wait are answered together."""
-        with self._hint_lock:
-            self._hints.append(hint)
-            if len(self._hints) > 1:
-                return
-        self._engine.state.put(self._take_hints)
-
-    def _take_hints(self) -> None:
-        with self._hint_lock:
-            hints, self._hints = self._hints, []
-        reasons = [hint.reconcile for hint in hints if hint.reconcile]
-        loud = [reason for reason in reasons if reason not in _QUIET]
-        merged = Hint(
-            frozenset().union(*(hint.paths for hint in hints)),
-            frozenset().union(*(hint.folders for hint in hints)),
-            frozenset().union(*(hint.meta for hint in hints)),
-            (loud or reasons or [""])[0],
-            min(hint.seen_s for hint in hints),
-        )
-        self._refresh(merged)
+        """Take a hint; runs on the watcher's thread."""
+        if self._hints.put(hint):
+            self._engine.state.put(lambda: self._refresh(self._hints.take()))
 
     def _refresh(self, hint: Hint) -> None:
         """Look where a hint says, and tell what changed; runs on the state lane."""
@@ -348,16 +338,21 @@ class Desk:
         if board is None:
             return
         before = self.watch
-        loud = bool(hint.reconcile) and hint.reconcile not in _QUIET
+        loud = bool(hint.reconcile) and hint.reconcile not in QUIET
         if loud:
             self._set_watch(live=Live.RECONCILING, reason=hint.reconcile)
         try:
             wanted = None if hint.reconcile or "head" in hint.meta else hint.paths | hint.folders
             delta = board.refresh(wanted, stage=bool(hint.meta))
         except MuseError as error:
-            self._set_watch(live=Live.STOPPED, reason=error.message)
-            self._engine.news(as_failure(error))
+            self._stop_looking(error)
             return
+        mended, self._damage = bool(self._damage), ""
+        if mended:
+            self._tell_head()
+            self.ask_history()
+        if self._watcher is None:
+            self._start_watcher(self.place)
         self._tell_status(delta)
         if "config" in hint.meta:
             from muse.ops.remote_config import forget_config
@@ -370,7 +365,7 @@ class Desk:
         self._set_watch(
             live=live,
             reason=before.reason if live is Live.POLLING else "",
-            latency_ms=(time.monotonic() - hint.seen_s) * 1000 if not hint.reconcile else None,
+            latency_ms=lateness_ms(self.place.root, hint),
             as_of_s=time.time(),
             reconciled=loud,
         )

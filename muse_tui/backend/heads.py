@@ -25,12 +25,19 @@ def read_head(place: Place, *, home: str) -> HeadView:
     except MuseError as error:
         return HeadView(show_text(shown), damage=f"{error.message} {error.hint}")
     oid = head.commit or ""
+    damage = ""
+    if head.commit is not None:
+        try:
+            place.repo.commit(head.commit)
+        except MuseError as error:
+            damage = f"{error.message} {error.hint}"
     view = HeadView(
         show_text(shown),
         show_text(head.branch or ""),
         short(oid),
         oid,
         readonly=place.repo.readonly_reason,
+        damage=show_text(damage),
     )
     if not head.branch:
         return view

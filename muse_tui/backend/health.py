@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from muse.core.errors import MuseError
 from muse.core.paths import show_text
 from muse.core.sweep import TempFinding
+from muse.core.temps import OBJECT_GATE_S
 from muse.ops.health import HealthReport, read_health
 from muse_tui.backend import drafts
 from muse_tui.backend.place import Place
@@ -19,18 +22,21 @@ from muse_tui.words import ago, count, plural, size
 
 _RANK = {"ok": 0, "info": 0, "warn": 1, "bad": 2}
 _LOW_DISK = 500_000_000
+# Where an object's file lies: told by the details, too long for the line.
+_PLACE = re.compile(r" in \S*/objects/\S+")
 _SHOWN_FINDINGS = 50
 _STORAGE, _TEMPS, _CRASH, _SYSTEM = "Storage", "Temps", "Since the last start", "System"
 
 
-def clock(time_s: float) -> str:
+def clock(time_s: float, *, seconds: bool = False) -> str:
     """Return a time of today as ``12:04``, an older one with its date."""
     if not time_s:
         return "unknown"
     moment = time.localtime(time_s)
     today = time.localtime()
     same = moment[:3] == today[:3]
-    return time.strftime("%H:%M" if same else "%d %b %H:%M", moment)
+    shape = "%H:%M:%S" if seconds else "%H:%M"
+    return time.strftime(shape if same else f"%d %b {shape}", moment)
 
 
 def read_facts(place: Place, *, last: LastEnd, watch: WatchView) -> HealthView:
@@ -56,6 +62,7 @@ def read_facts(place: Place, *, last: LastEnd, watch: WatchView) -> HealthView:
         _headline(report, facts, level),
         last.state,
         _crash_line(place, report, last, jobs),
+        min((gate_left_s(f) for f in report.present if f.state == "waiting"), default=0.0),
     )
 
 
@@ -74,8 +81,18 @@ def _refs(report: HealthReport) -> Iterator[Fact]:
         yield Fact(
             f"ref:{ref.name}",
             "bad",
-            f"{show_text(ref.name)} points at nothing",
+            show_text(ref.name),
+            "points at nothing that can be read",
             detail=show_text(ref.problem, keep="\n"),
+            group=_STORAGE,
+        )
+    for file in report.damaged_files:
+        yield Fact(
+            f"file:{file.name}",
+            "bad",
+            show_text(file.name),
+            "cannot be read",
+            detail=show_text(file.problem, keep="\n"),
             group=_STORAGE,
         )
 
@@ -88,10 +105,14 @@ def _storage(report: HealthReport, jobs: list[JobView]) -> Iterator[Fact]:
         "Every read checks the hash. V reads and checks all of them."
     )
     verified = next((j for j in jobs if j.kind == "verify" and j.state == "done"), None)
-    value = f"verified {clock(verified.ended_s)}" if verified else "not verified yet"
+    value, level = "not verified yet", "ok"
     if verified:
         detail += f"\n{verified.message}"
-    yield Fact("objects", "ok", plural(total, "object"), value, detail, _STORAGE)
+        damaged = int(dict(verified.data).get("damage", "0"))
+        level = "bad" if damaged else "ok"
+        value = f"{count(damaged)} damaged · " if damaged else "verified "
+        value += clock(verified.ended_s)
+    yield Fact("objects", level, plural(total, "object"), value, detail, _STORAGE)
     if verified:
         yield from _findings(verified)
     failed = next((j for j in jobs if j.kind == "verify"), None)
@@ -104,7 +125,7 @@ def _storage(report: HealthReport, jobs: list[JobView]) -> Iterator[Fact]:
             "info",
             f"{show_text(report.lock.command)} is writing",
             f"pid {report.lock.pid} · {held}",
-            "A living process holds the write lock; readers are not stopped by it.",
+            "It is alive: a lock dies with its process. Readers are not stopped by it.",
             _STORAGE,
         )
     if report.journals:
@@ -126,7 +147,8 @@ def _findings(verified: JobView) -> Iterator[Fact]:
         touches = finding["touches"] or "Nothing that a branch or tag needs."
         detail = f"{finding['file']}\n\nTouches:\n{touches}\n\nThe way out:\n{finding['way_out']}"
         when = clock(verified.ended_s)
-        yield Fact(f"finding:{number}", level, finding["message"], when, detail, _STORAGE)
+        message = _PLACE.sub("", finding["message"])
+        yield Fact(f"finding:{number}", level, message, when, detail, _STORAGE)
 
 
 def _crash(place: Place, last: LastEnd, jobs: list[JobView]) -> Iterator[Fact]:
@@ -206,14 +228,32 @@ def _temps(report: HealthReport) -> Iterator[Fact]:
 def _temp_fact(finding: TempFinding, level: str) -> Fact:
     words = {"in use": "In use", "waiting": "Waiting", "orphan": "Orphan"}
     who = f" · pid {finding.pid}" if finding.pid else ""
+    age = f"{ago(finding.age_s)} old" if finding.age_s >= 60 else "new"
+    if finding.state == "waiting":
+        age = f"until {clock(time.time() + gate_left_s(finding), seconds=True)}"
+    command = f"\nwriter: {_command_of(finding.pid)}" if finding.pid else ""
     return Fact(
         f"temp:{finding.path}",
         level,
-        f"{words.get(finding.state, finding.state)}: {show_text(finding.path)}",
-        f"{size(finding.size_bytes)} · {ago(finding.age_s)}{who}",
-        f"family {finding.family}\n{show_text(finding.reason, keep=chr(10))}",
+        f"{words.get(finding.state, finding.state)} {show_text(finding.path)}",
+        f"{size(finding.size_bytes)} · {age}{who}",
+        f"family {finding.family}\n{show_text(finding.reason, keep=chr(10))}{command}",
         _TEMPS,
     )
+
+
+def gate_left_s(finding: TempFinding) -> float:
+    """Return for how many seconds a waiting temp is left alone."""
+    return max(OBJECT_GATE_S - finding.age_s, 0.0)
+
+
+def _command_of(pid: int) -> str:
+    """Return a process and what it runs, as far as this system tells."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return f"pid {pid}"
+    return f"pid {pid}, {show_text(b' '.join(words).decode('utf-8', 'replace').strip())}"
 
 
 def _system(report: HealthReport, watch: WatchView) -> Iterator[Fact]:
@@ -222,8 +262,14 @@ def _system(report: HealthReport, watch: WatchView) -> Iterator[Fact]:
     level = "ok" if watch.live in {"live", "starting", "reconciling"} else "warn"
     scans = f"{plural(watch.reconciles, 'full scan')}" if watch.reconciles else ""
     detail = f"{watch.reason}\nEvents are hints; what they miss a full scan finds (R starts one)."
-    text = {"live": "Watching", "reconciling": "Watching"}.get(watch.live, watch.live.capitalize())
-    yield Fact("watch", level, f"{text} the working tree", scans, detail.strip(), _SYSTEM)
+    words = {"polling": "Polling", "stopped": "Not watching"}
+    text = f"{words.get(watch.live, 'Watching')} the working tree"
+    yield Fact("watch", level, text, scans, detail.strip(), _SYSTEM)
+    if report.lock is None:
+        yield Fact("lock", "ok", "Write lock", "free", "No process is writing.", _SYSTEM)
+    if report.durability != "full":
+        text = "What is reported may be lost in a power cut; a killed process loses nothing."
+        yield Fact("durability", "info", "Durability", report.durability, text, _SYSTEM)
     free = report.disk_free_bytes
     level = "warn" if free < _LOW_DISK else "ok"
     yield Fact("disk", level, "Disk", f"{size(free)} free", "", _SYSTEM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from muse.ops.remote_config import forget_config, list_remotes
@@ -32,6 +33,7 @@ class Reading:
         self._engine, self._desk = engine, desk
         self._place: Place | None = None
         self._limit = _FIRST
+        self._again: threading.Timer | None = None
 
     @property
     def place(self) -> Place:
@@ -63,7 +65,15 @@ class Reading:
         place, desk = self.place, self._desk
         place.repo.sweep_report = desk.place.repo.sweep_report
         place.repo.objects.refresh()
-        self._engine.news(health.read_facts(place, last=desk.last, watch=desk.watch))
+        view = health.read_facts(place, last=desk.last, watch=desk.watch)
+        self._engine.news(view)
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        if view.again_s:
+            self._again = threading.Timer(view.again_s + 0.2, desk.ask_health)
+            self._again.daemon = True
+            self._again.start()
 
     def messages(self) -> tuple[str, ...]:
         """Return earlier messages."""

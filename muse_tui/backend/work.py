@@ -132,6 +132,7 @@ def _verify(place: Place, _args: Mapping[str, object], tell: Tell) -> Outcome:
     facts = {
         "objects": str(report.objects),
         "unreachable": str(report.unreachable),
+        "damage": str(len(damage)),
         "findings": json.dumps([_finding(finding) for finding in report.findings[:_FINDINGS]]),
     }
     checked = f"{plural(report.objects, 'object')} read and checked ({size(report.bytes_read)})"

@@ -29,8 +29,11 @@ from muse_tui.widgets.footer import Footer
 from muse_tui.widgets.lists import CommitList, FileList, HealthList, StagedList, TreeList
 from muse_tui.widgets.status_line import StatusLine
 from muse_tui.widgets.virtual_list import VirtualList
+from muse_tui.words import brief
 
 T = TypeVar("T")
+# Not errors: there was simply nothing to do.
+_CALM = frozenset({"NothingToCommitError", "NothingToUndoError"})
 PANES = ("tree", "staged", "history", "health", "diff")
 
 
@@ -180,18 +183,25 @@ class ActionBase(Screen[None]):
     def show_failure(self, failure: Failure, *, quiet: bool = False) -> None:
         """Show a failure in the status line and, unless ``quiet``, as a notification."""
         self.last_failure = failure
+        if failure.kind in _CALM:
+            self.say(failure.message, hint=failure.hint, level="info")
+            return
         hint = failure.hint + ("   @ shows the whole" if failure.trace else "")
         self.say(failure.message, hint=hint, level="bad")
         if failure.trace:
             self.done_log.append((self.muse.now_s(), "bad", failure.trace))
         if not quiet:
-            self.notify(
-                failure.hint or "@ shows the log.",
-                title=failure.message,
-                severity="error",
-                timeout=8,
-                markup=False,
-            )
+            self.tell_error(failure.message, failure.hint)
+
+    def tell_error(self, message: str, hint: str) -> None:
+        """Show an error above the status line; the log has the whole of it."""
+        self.notify(
+            f"{brief(hint)}\n@ shows and copies the whole.".strip(),
+            title=brief(message),
+            severity="error",
+            timeout=8,
+            markup=False,
+        )
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show what a worker died of; the interface goes on."""

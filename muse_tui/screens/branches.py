@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from muse_tui.keymap import bindings
 from muse_tui.model import BranchRow
-from muse_tui.widgets.text import Piece, line
+from muse_tui.screens.box import BoxScreen
+from muse_tui.widgets.text import Piece, fit_middle, line
 from muse_tui.widgets.virtual_list import VirtualList
 from muse_tui.words import ago, clean
 
@@ -37,27 +38,41 @@ class BranchList(VirtualList[BranchRow, str]):
 
     def __init__(self) -> None:
         super().__init__(lambda row: row.name, id="branches")
+        self._name_cells = 0
+
+    def tell(self, rows: tuple[BranchRow, ...]) -> None:
+        """Show branches; the list is as high as it must be, up to what the box allows."""
+        self._name_cells = max((cell_len(clean(row.name)) for row in rows), default=0)
+        self.styles.height = max(min(len(rows), 20), 3)
+        self.replace(rows)
 
     def row_text(self, row: BranchRow) -> str:
         """Return name and subject."""
         return f"{row.name} {row.subject}"
 
     def row_line(self, row: BranchRow, *, width: int, base: Style) -> Strip:
-        """Draw ``● main ↑2   2 m  Fix pool leak``."""
+        """Draw ``● main    Fix pool leak           ↑2  2 m``."""
         sign = "●" if row.current else "○" if not row.remote else "☁"
-        name = "accent-strong" if row.current else "dim" if row.remote else "name"
-        left: list[Piece] = [(f"{sign} ", self.paint(name)), (clean(row.name), self.paint(name))]
+        paint = "accent-strong" if row.current else "dim" if row.remote else "name"
+        room = min(self._name_cells, max(width * 2 // 5, 8))
+        name = fit_middle(clean(row.name), room)
+        gap = " " * (room - cell_len(name) + 2)
+        left: list[Piece] = [(f"{sign} ", self.paint(paint)), (name, self.paint(paint))]
+        left += [(gap, Style()), (clean(row.subject), self.paint("dim"))]
+        right: list[Piece] = []
         if row.ahead:
-            left.append((f" ↑{row.ahead}", self.paint("warn")))
+            right.append((f"↑{row.ahead} ", self.paint("warn")))
         if row.behind:
-            left.append((f" ↓{row.behind}", self.paint("warn")))
-        left.append((f"  {clean(row.subject)}", self.paint("dim")))
+            right.append((f"↓{row.behind} ", self.paint("warn")))
         age = ago(time.time() - row.when_s) if row.when_s else ""
-        return line(left, [(f"{age} ", self.paint("faint"))], width=width, base=base)
+        right.append((f"{age:>4} ", self.paint("faint")))
+        return line(left, right, width=width, base=base)
 
 
-class BranchScreen(ModalScreen[BranchAnswer | None]):
+class BranchScreen(BoxScreen[BranchAnswer | None]):
     """Choose a branch, or make one."""
+
+    HINTS = ("enter switch", "n new", "d delete", "r rename", "esc close")
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,b", "dismiss", show=False),
@@ -75,13 +90,12 @@ class BranchScreen(ModalScreen[BranchAnswer | None]):
         """Show the branches."""
         with Vertical(classes="box") as box:
             box.border_title = "Branches"
-            box.border_subtitle = "enter switch · n new · r rename · d delete · esc close"
             yield BranchList()
 
     def on_mount(self) -> None:
         """Fill the list."""
         branches = self.query_one(BranchList)
-        branches.replace(self._rows)
+        branches.tell(self._rows)
         branches.set_face("No branches yet.", "n creates one; the first commit creates main.")
         branches.focus()
 

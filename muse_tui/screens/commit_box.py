@@ -10,12 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widgets import TextArea
 
 from muse_tui.backend import drafts
 from muse_tui.model import DiffDoc, DiffKey, Draft, FileRow, Source
+from muse_tui.screens.box import BoxScreen
 from muse_tui.widgets.diff_pane import DiffList
 from muse_tui.widgets.lists import CommitFilesList
 from muse_tui.widgets.paint import Painted
@@ -65,7 +65,7 @@ class SubjectGauge(Painted):
         return line(left, right, width=self.size.width, base=self.rich_style)
 
 
-class CommitScreen(ModalScreen[CommitAnswer | None]):
+class CommitScreen(BoxScreen[CommitAnswer | None]):
     """Write a message; every keystroke is on disk before the next one.
 
     Args:
@@ -81,13 +81,19 @@ class CommitScreen(ModalScreen[CommitAnswer | None]):
     CommitScreen TextArea:focus { border: none; }
     CommitScreen #message { width: 1fr; }
     CommitScreen #will { width: 1fr; padding: 0 0 0 1; border-left: solid $p-line; }
-    CommitScreen #will CommitFilesList { height: auto; max-height: 8; }
+    CommitScreen #will CommitFilesList { height: auto; min-height: 1; max-height: 8; }
     CommitScreen #will DiffList { height: 1fr; margin: 1 0 0 0; }
     CommitScreen.-narrow #will { display: none; }
     CommitScreen.-normal #will { width: 30; }
     CommitScreen.-normal #will CommitFilesList { max-height: 100; }
     CommitScreen.-normal #will DiffList { display: none; }
     """
+    HINTS = (
+        "ctrl+s commit",
+        "alt+↑ earlier messages",
+        "ctrl+n next file",
+        "esc keep draft",
+    )
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-narrow"),
         (84, "-normal"),
@@ -124,7 +130,6 @@ class CommitScreen(ModalScreen[CommitAnswer | None]):
         """Show the message, its gauge, the staged files and the diff of one."""
         with Vertical(classes="box") as box:
             box.border_title = "Amend the last commit" if self._draft.amend else "Commit"
-            box.border_subtitle = "ctrl+s commit · alt+↑ earlier messages · esc keep draft"
             with Horizontal():
                 with Vertical(id="message"):
                     yield TextArea(

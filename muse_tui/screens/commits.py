@@ -161,8 +161,9 @@ class CommitActions(ActionBase):
         await self._new_branch(commit.oid if commit is not None else "")
 
     async def _new_branch(self, at: str) -> None:
+        begin = f"commit {at.removeprefix('sha256:')[:7]}" if at else self.head.branch or "HEAD"
         name = await self.choose(
-            boxes.AskScreen("New branch", note="It begins at the chosen commit and is checked out.")
+            boxes.AskScreen("New branch", note=f"It begins at {begin}, and is checked out.")
         )
         if name:
             self.request("create_branch", name=name, at=at)

@@ -9,14 +9,38 @@ from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
-from muse_tui.keymap import Key, for_context, show_keys
+from muse_tui.keymap import GROUPS, Key, for_context, show_keys
+from muse_tui.screens.box import BoxScreen
 from muse_tui.widgets.text import Piece, line
 from muse_tui.widgets.virtual_list import VirtualList
+
+# The rank of a key that does not match at all.
+MISS = 5
+
+
+def rank_key(key: Key, query: str) -> int:
+    """Tell how well a key matches what was typed: 0 is best, `MISS` not at all.
+
+    Its name counts more than its sentence; a few letters of the name in order are enough.
+    """
+    names = (key.text.casefold(), key.id.casefold())
+    words = query.split()
+    if show_keys(key.keys).casefold() == query or any(name.startswith(query) for name in names):
+        return 0
+    parts = [part for name in names for part in name.replace("-", " ").split()]
+    if all(any(part.startswith(word) for part in parts) for word in words):
+        return 1
+    if all(any(word in name for name in names) for word in words):
+        return 2
+    whole = f"{key.help} {key.group} {show_keys(key.keys)}".casefold()
+    if all(word in whole or word in names[0] for word in words):
+        return 3
+    letters = iter(names[0])
+    return 4 if all(letter in letters for letter in query.replace(" ", "")) else MISS
 
 
 class KeyList(VirtualList[Key, str]):
@@ -40,12 +64,14 @@ class KeyList(VirtualList[Key, str]):
         keys = show_keys(row.keys)
         left: list[Piece] = [(f"{keys:>14}  ", self.paint("key"))]
         left.append((row.help or row.text, self.paint("text")))
-        right: list[Piece] = [(f"{row.id} ", self.paint("faint"))] if width > 70 else []
+        right: list[Piece] = [(f"{row.id}  ", self.paint("faint"))] if width > 70 else []
         return line(left, right, width=width, base=base)
 
 
-class HelpScreen(ModalScreen[str | None]):
+class HelpScreen(BoxScreen[str | None]):
     """The keys of a pane and those that work everywhere."""
+
+    HINTS = ("type to filter", "enter runs it", "esc close")
 
     TITLE_TEXT: ClassVar[str] = "Keys"
     HEADINGS: ClassVar[bool] = True
@@ -66,8 +92,9 @@ class HelpScreen(ModalScreen[str | None]):
         """Show the field and the keys."""
         with Vertical(classes="box") as box:
             box.border_title = self.TITLE_TEXT
-            box.border_subtitle = "type to filter · enter runs it · esc close"
-            yield Input(placeholder="type to filter", classes="line", compact=True)
+            with Horizontal(classes="ask"):
+                yield Static("/", classes="prompt")
+                yield Input(placeholder="type to filter", classes="line", compact=True)
             yield KeyList()
 
     def on_mount(self) -> None:
@@ -77,17 +104,18 @@ class HelpScreen(ModalScreen[str | None]):
 
     def _fill(self, words: str) -> None:
         keys = self.query_one(KeyList)
-        wanted = words.casefold().split()
+        query = words.casefold().strip()
         rows: list[Key] = []
-        group = ""
-        for key in self.arranged(self._keys):
-            text = keys.row_text(key).casefold()
-            if not all(word in text for word in wanted):
-                continue
-            if self.HEADINGS and key.group != group and not wanted:
-                group = key.group
-                rows.append(Key(f"head-{group}", "", "", "", group))
-            rows.append(key)
+        if query:
+            ranked = [(rank_key(key, query), key) for key in self.arranged(self._keys)]
+            rows = [key for rank, key in sorted(ranked, key=lambda pair: pair[0]) if rank < MISS]
+        else:
+            group = ""
+            for key in self.arranged(self._keys):
+                if self.HEADINGS and key.group != group:
+                    group = key.group
+                    rows.append(Key(f"head-{group}", "", "", "", group))
+                rows.append(key)
         keys.cursor_key = None
         keys.cursor = 0
         keys.replace(rows)
@@ -97,8 +125,7 @@ class HelpScreen(ModalScreen[str | None]):
 
     def arranged(self, keys: list[Key]) -> list[Key]:
         """Return the keys in the order of the list: by group, the pane's own first."""
-        groups = list(dict.fromkeys(key.group for key in keys))
-        return sorted(keys, key=lambda key: groups.index(key.group))
+        return sorted(keys, key=lambda key: GROUPS.index(key.group))
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

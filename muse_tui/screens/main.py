@@ -35,7 +35,7 @@ from muse_tui.widgets.lists import CommitFilesList, CommitList, HealthList, Stag
 from muse_tui.widgets.status_line import StatusLine
 from muse_tui.widgets.tabs import PaneTabs
 from muse_tui.widgets.virtual_list import VirtualList
-from muse_tui.words import count, plural
+from muse_tui.words import brief, count, plural
 
 
 class MainScreen(
@@ -107,6 +107,8 @@ class MainScreen(
             touched.update(delta.tree_gone, delta.staged_gone, delta.touched)
             if delta.reset or key.path in touched:
                 self.ask_diff(self.key_under_cursor(), now=True)
+        elif self.wanted is None:
+            self.ask_diff(self.key_under_cursor())
 
     @on(messages.HeadChanged)
     def _show_head(self, event: messages.HeadChanged) -> None:
@@ -177,6 +179,8 @@ class MainScreen(
             commit = self.history.current
             return DiffKey(Source.COMMIT, oid=commit.oid) if commit else None
         files = self.staged if self.owner == "staged" else self.tree_list
+        if not len(self.tree_list.rows) and not self.tree_list.needle:
+            files = self.staged  # the only changes that there are
         row = files.current
         source = Source.STAGED if files is self.staged else Source.UNSTAGED
         return DiffKey(source, path=row.path) if row else None
@@ -224,40 +228,53 @@ class MainScreen(
 
     def refresh_faces(self) -> None:
         """Say in each empty pane what that means and what the next step is."""
-        live, scanning = self.watch_view.live, self.scanning
-        if live is Live.STARTING or scanning:
-            self.tree_list.set_face("Looking at your files…")
-            self.staged.set_face("…")
-        else:
-            if self.tree_list.needle:
-                self.tree_list.set_face("No changed file has these words.", "esc shows all again")
-            elif len(self.staged.rows):
-                self.tree_list.set_face("Everything that changed is staged.", "c commits it")
-            else:
-                self.tree_list.set_face("Nothing changed.", "Edit a file, and it appears here.")
-            some = "space stages the file under the cursor, a stages all."
-            some = some if len(self.tree_list.rows) else "It fills when you stage."
-            self.staged.set_face(
-                "Nothing is staged.",
-                some if len(self.tree_list.rows) else "It fills when you stage.",
-            )
+        self.tree_list.set_face(*self._tree_face())
+        self.staged.set_face(*self._staged_face())
         if not len(self.history.rows) and self.history_view is not None:
             problem = self.history_view.problem
             if problem:
-                self.history.set_face("The history cannot be read.", problem)
+                self.history.set_face("The history cannot be read.", plainly(problem))
             else:
-                self.history.set_face("No commits yet.", "Stage something, then c commits it.")
+                self.history.set_face("No commits yet.", "Stage something, then `c` commits it.")
         if self.diff.doc is None:
             self.diff.set_face(*self._diff_face())
         self.refresh_titles()
 
+    def _tree_face(self) -> tuple[str, ...]:
+        if self.watch_view.live is Live.STOPPED:
+            why = plainly(self.watch_view.reason)
+            return ("What changed cannot be told.", why, "`4` shows the damage, `R` looks again.")
+        if self.watch_view.live is Live.STARTING or self.scanning:
+            return ("Looking at your files…",)
+        if self.tree_list.needle:
+            return ("No changed file has these words.", "`esc` shows all again")
+        if len(self.staged.rows):
+            return ("Everything that changed is staged.", "`c` commits it")
+        return ("Nothing changed.", "Edit a file, and it appears here.")
+
+    def _staged_face(self) -> tuple[str, ...]:
+        live = self.watch_view.live
+        if live is Live.STARTING or (self.scanning and live is not Live.STOPPED):
+            return ("…",)
+        if self.staged.needle:
+            return ("No staged file has these words.", "`esc` shows all again")
+        if live is Live.STOPPED:
+            return ("What is staged cannot be told.",)
+        if not len(self.tree_list.rows):
+            return ("Nothing is staged.", "It fills when you stage.")
+        return ("Nothing is staged.", "`space` stages the file under the cursor, `a` stages all.")
+
     def _diff_face(self) -> tuple[str, ...]:
-        if self.watch_view.live is Live.STARTING:
+        live = self.watch_view.live
+        if live is Live.STARTING:
             return ("",)
+        if live is Live.STOPPED:
+            damage = plainly(self.head.damage or self.watch_view.reason)
+            return ("Your files are untouched; Muse cannot compare them now.", damage)
         if not len(self.tree_list.rows) and not len(self.staged.rows):
             clean = "The working tree is clean."
             if self.history_view is not None and self.history_view.rows:
-                return (clean, "3 looks at the history, 4 at the health of the repository.")
+                return (clean, "`3` looks at the history, `4` at the health of the repository.")
             return (clean, "Create a file to begin; it appears on the left at once.")
         return ("Choose a file or a commit to see what changed.",)
 
@@ -265,8 +282,10 @@ class MainScreen(
         """Bring counts and titles up to date."""
         changed, staged = self.tree_list.rows, self.staged.rows
         scanning = "reconciling" if self.watch_view.live is Live.RECONCILING else ""
-        if self.scanning:
-            scanning = f"{count(changed.total)} so far"
+        if self.watch_view.live is Live.STOPPED:
+            scanning = "not known"
+        elif self.scanning:
+            scanning = f"{count(changed.total)} so far" if changed.total else "looking…"
         self._title("tree", aside=scanning or self._counted(self.tree_list, "changed"))
         self._title("staged", aside=self._counted(self.staged, "file"))
         label = self.head.branch or (f"at {self.head.short}" if self.head.short else "")
@@ -298,3 +317,8 @@ class MainScreen(
     def commit_row(self) -> CommitRow | None:
         """Return the commit under the cursor of the history."""
         return self.history.current
+
+
+def plainly(problem: str) -> str:
+    """Return an error's text for a face: ids cut short, and no backticks, which mark keys there."""
+    return brief(problem).replace("`", "'")

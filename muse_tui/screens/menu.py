@@ -8,11 +8,11 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
+from textual.containers import Horizontal, Vertical
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
+from muse_tui.screens.box import BoxScreen
 from muse_tui.widgets.paint import Painted
 from muse_tui.widgets.text import Piece, line
 from muse_tui.words import clean
@@ -66,9 +66,10 @@ class ChoiceList(Painted):
         return line(left, right, width=width, base=base)
 
 
-class MenuScreen(ModalScreen[str | None]):
+class MenuScreen(BoxScreen[str | None]):
     """A menu: one key chooses; Enter takes the line under the cursor unless it is dangerous."""
 
+    HINTS = ("esc leaves everything as it is",)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss", "leave", show=False),
         Binding("down", "move(1)", show=False),
@@ -86,10 +87,9 @@ class MenuScreen(ModalScreen[str | None]):
         """Show the choices and the note."""
         with Vertical(classes="box") as box:
             box.border_title = self._title
-            box.border_subtitle = "esc leaves everything as it is"
             yield ChoiceList(self._choices)
             if self._note:
-                yield Static(Text(clean(self._note), style="dim"), classes="note")
+                yield Static(Text(clean(self._note)), classes="note")
 
     def action_move(self, rows: int) -> None:
         """Move the cursor."""
@@ -102,6 +102,7 @@ class MenuScreen(ModalScreen[str | None]):
         choice = self._choices[self.query_one(ChoiceList).cursor]
         if choice.danger:
             self.app.bell()
+            self.show_hints(f"press {choice.key}: Enter never chooses this", "esc leave")
         else:
             self.dismiss(choice.value)
 
@@ -123,7 +124,7 @@ class MenuScreen(ModalScreen[str | None]):
             self.dismiss(None)
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(BoxScreen[str | None]):
     """A question that is answered with a line of text.
 
     Args:
@@ -133,6 +134,7 @@ class AskScreen(ModalScreen[str | None]):
         word: When given, only this word typed in full is taken.
     """
 
+    HINTS = ("enter answers", "esc leaves everything as it is")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", show=False)]
 
     def __init__(self, title: str, *, value: str = "", note: str = "", word: str = "") -> None:
@@ -143,17 +145,19 @@ class AskScreen(ModalScreen[str | None]):
         """Show the field and the note."""
         with Vertical(classes="box") as box:
             box.border_title = self._title
-            box.border_subtitle = "esc leaves everything as it is"
             if self._note:
-                yield Static(Text(clean(self._note), style="dim"), classes="note")
+                yield Static(Text(clean(self._note)), classes="note")
             if self._word:
-                yield Static(Text(f"Type {self._word} to go on:"))
-            yield Input(self._value, classes="line", compact=True, select_on_focus=False)
+                yield Static(Text(f"Type {self._word} to go on:"), classes="word")
+            with Horizontal(classes="ask"):
+                yield Static("❯", classes="prompt")
+                yield Input(self._value, classes="line", compact=True, select_on_focus=False)
 
     @on(Input.Submitted)
     def _answer(self, event: Input.Submitted) -> None:
         text = event.value.strip()
         if self._word and text != self._word:
             self.app.bell()
+            self.show_hints(f"that is not '{self._word}'", "esc leave")
             return
         self.dismiss(text or None)

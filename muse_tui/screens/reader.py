@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.strip import Strip
 
 from muse_tui.keymap import bindings
+from muse_tui.screens.box import BoxScreen
+from muse_tui.services import Services
 from muse_tui.widgets.text import line, wrap
 from muse_tui.widgets.virtual_list import VirtualList
 from muse_tui.words import clean
@@ -36,23 +37,29 @@ class TextList(VirtualList[Line, int]):
         return line([(row[1], self.paint("text"))], [], width=width, base=base)
 
 
-class ReaderScreen(ModalScreen[None]):
-    """Text in a box; ``y`` copies all of it, ``e`` opens it in the editor."""
+class ReaderScreen(BoxScreen[None]):
+    """Text in a box that is as high as the text; ``y`` copies all of it.
 
+    Args:
+        title: The box's title.
+        text: What is read and copied.
+        at_end: Begin at the last line.
+    """
+
+    HINTS = ("y copy all", "j k scroll", "esc close")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,at", "dismiss", show=False),
         Binding("y", "copy", show=False),
     ]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, *, at_end: bool = False) -> None:
         super().__init__()
-        self._title, self._text = title, text
+        self._title, self._text, self._at_end = title, text, at_end
 
     def compose(self) -> ComposeResult:
         """Show the lines."""
         with Vertical(classes="box") as box:
             box.border_title = self._title
-            box.border_subtitle = "y copy · esc close"
             yield TextList()
 
     def on_mount(self) -> None:
@@ -67,9 +74,13 @@ class ReaderScreen(ModalScreen[None]):
         lines = self.query_one(TextList)
         width = max(lines.size.width - 2, 10)
         wrapped = [part for text in self._text.split("\n") for part in wrap(clean(text), width)]
+        lines.styles.height = max(min(len(wrapped), self.size.height * 4 // 5 - 2), 1)
         lines.replace(list(enumerate(wrapped)))
+        if self._at_end:
+            self._at_end = False
+            self.call_after_refresh(lines.action_last)
 
     def action_copy(self) -> None:
         """Copy the whole text."""
-        self.app.copy_to_clipboard(self._text)
-        self.notify("Copied.", timeout=2)
+        path = cast("Services", self.app).copy_text(self._text)
+        self.show_hints("copied", *([f"also in {path}"] if path else []), "esc close")

@@ -7,7 +7,7 @@ from textual import work
 from muse_tui.backend import drafts
 from muse_tui.jobs import JobDesk, JobRefusedError
 from muse_tui.messages import JobChanged
-from muse_tui.model import JobView
+from muse_tui.model import Failure, JobView
 from muse_tui.screens import boxes
 from muse_tui.screens.base import ActionBase
 from muse_tui.widgets.status_line import StatusLine
@@ -171,7 +171,8 @@ class RemoteActions(ActionBase):
             if job.kind == "commit":
                 self._forget_draft()
             hint = "P push" if job.kind == "commit" and self.head.upstream else ""
-            self.say(job.message, hint=job.hint or hint)
+            damaged = dict(job.data).get("damage", "0") != "0"
+            self.say(job.message, hint=job.hint or hint, level="bad" if damaged else "ok")
             if job.kind in {"push", "pull"}:
                 self.diverged = ""
         elif job.state == "cancelled":
@@ -179,14 +180,9 @@ class RemoteActions(ActionBase):
         else:
             if job.kind == "push" and job.problem == "NonFastForwardError":
                 self.diverged = self.head.branch
+            self.last_failure = Failure(job.problem, job.message, job.hint)
             self.say(job.message, hint=job.hint, level="bad")
-            self.notify(
-                job.hint or "@ shows the log.",
-                title=job.message,
-                severity="error",
-                timeout=10,
-                markup=False,
-            )
+            self.tell_error(job.message, job.hint)
 
     def _forget_draft(self) -> None:
         drafts.forget_draft(self.root)

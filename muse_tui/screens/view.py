@@ -14,6 +14,7 @@ from muse_tui.screens.base import PANES, ActionBase
 from muse_tui.widgets.diff_pane import DiffList, DiffRow
 from muse_tui.widgets.filter_bar import FilterBar
 from muse_tui.widgets.lists import CommitFilesList, HealthList
+from muse_tui.widgets.status_line import SIGNS
 from muse_tui.widgets.tabs import PaneTabs
 from muse_tui.widgets.virtual_list import VirtualList
 
@@ -70,6 +71,8 @@ class ViewActions(ActionBase):
         if name not in PANES:
             return
         self._activate(name)
+        if name == "health":
+            self.engine.tell("health")  # another process may have left or removed something
         if name in _OWNERS and (name != self.owner or self.wanted is None):
             self.owner = name
             if not self.showing_files or name != "history":
@@ -162,10 +165,11 @@ class ViewActions(ActionBase):
     def action_command_log(self) -> None:
         """Show what was done in this session, newest last."""
         lines = [
-            f"{time.strftime('%H:%M:%S', time.localtime(at))}  {level:<5} {text}"
+            f"{time.strftime('%H:%M:%S', time.localtime(at))}  {SIGNS[level][0]}  {text}"
             for at, level, text in self.done_log
         ]
-        self.app.push_screen(boxes.ReaderScreen("Log", "\n".join(lines) or "Nothing was done yet."))
+        text = "\n".join(lines) or "Nothing was done yet."
+        self.app.push_screen(boxes.ReaderScreen("Log", text, at_end=True))
 
     # Copying ----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -34,14 +35,18 @@ class WelcomeScreen(ModalScreen[None]):
         """Say where we are and what can be done."""
         with Vertical(classes="box") as box:
             box.border_title = "No repository here"
-            text = Text()
-            text.append(f"\n{clean(str(self._folder))}", style="bold")
-            text.append("\nis not inside a Muse repository.\n\n")
-            text.append("y", style="bold")
-            text.append("  create one here; your files stay as they are\n")
-            text.append("q", style="bold")
-            text.append("  leave\n")
-            yield Static(text)
+            key = "bold $p-accent"
+            yield Static(
+                Content.assemble(
+                    (clean(str(self._folder)), "bold"),
+                    "\nis not inside a Muse repository.\n\n",
+                    ("y", key),
+                    "  create one here; your files stay as they are\n",
+                    ("q", key),
+                    "  leave",
+                ),
+                id="offer",
+            )
             yield Static("", id="problem")
 
     @work(exit_on_error=False)

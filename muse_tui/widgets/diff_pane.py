@@ -5,7 +5,7 @@ The engine has worked out syntax, changed words and hunks; here they are only dr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
 
@@ -114,9 +114,14 @@ class DiffList(VirtualList[DiffRow, RowKey]):
             self.cursor = 0
             self.rows.replace(())
             self.scroll_to(y=0, animate=False, force=True)
-        self.replace(split_rows(lines) if self.split else unified_rows(lines))
+        self.replace(self._arranged(lines))
         if not same and doc is not None and doc.key.source is not Source.COMMIT:
             self._to_first_change()
+
+    def _arranged(self, lines: Sequence[DiffLine]) -> list[DiffRow]:
+        """Return the rows of lines; a file that is all new or all gone has one side only."""
+        sides = {line.kind for line in lines if line.kind in " +-"}
+        return split_rows(lines) if self.split and len(sides) > 1 else unified_rows(lines)
 
     def _to_first_change(self) -> None:
         for index, row in enumerate(self.rows.shown(0, 500)):
@@ -228,19 +233,24 @@ class DiffList(VirtualList[DiffRow, RowKey]):
         text = diff_line.text
         if not text.isprintable():
             text = "".join(c if c.isprintable() else "·" for c in text)
-        if not diff_line.syntax and not diff_line.words:
-            return inked(text, base + self.paint("text"))
-        cuts = {0, len(text)}
-        for span in (*diff_line.syntax, *diff_line.words):
-            cuts.add(min(span.start, len(text)))
-            cuts.add(min(span.end, len(text)))
         word = self.paint(_TINTS.get(diff_line.kind, "added") + "-word")
         plain = self.paint("text")
+        syntax = diff_line.syntax
+        if self.is_ansi and diff_line.kind in _SIGNS:
+            # Sixteen colours have no tint for what stands behind: the text itself is coloured.
+            plain, syntax = self.paint(_SIGNS[diff_line.kind]), ()
+            word = plain + Style(reverse=True)
+        if not syntax and not diff_line.words:
+            return inked(text, base + plain)
+        cuts = {0, len(text)}
+        for span in (*syntax, *diff_line.words):
+            cuts.add(min(span.start, len(text)))
+            cuts.add(min(span.end, len(text)))
         ordered = sorted(cuts)
         segments: list[Segment] = []
         for start, end in pairwise(ordered):
             style = plain
-            for span in diff_line.syntax:
+            for span in syntax:
                 if span.start <= start < span.end:
                     style = self.paint(f"syntax-{span.kind}")
                     break
@@ -279,7 +289,7 @@ class DiffList(VirtualList[DiffRow, RowKey]):
         number = self.line_number()
         lines = self.doc.lines if self.doc is not None else ()
         self.cursor_key = self.anchor_key = None
-        self.rows.replace(split_rows(lines) if self.split else unified_rows(lines))
+        self.rows.replace(self._arranged(lines))
         self.fit_rows()
         self.cursor = 0
         for index, row in enumerate(self.rows.every()):

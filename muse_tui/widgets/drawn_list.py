@@ -13,7 +13,7 @@ from textual.strip import Strip
 
 from muse_tui.widgets.paint import Painted
 from muse_tui.widgets.rows import K, R, Rows
-from muse_tui.widgets.text import Piece, fit, line, wrap
+from muse_tui.widgets.text import Piece, line, wrap
 
 _SELECT_LIMIT = 5_000  # lines that a "select all" copies from a list
 
@@ -126,10 +126,14 @@ class DrawnList(Painted, ScrollView, Generic[R, K]):
             paint = self.paint("text" if number == 0 else "dim")
             lines.extend((part, paint) for part in wrap(text, room))
         above = 1 if self.size.height > len(lines) + 1 else 0
-        if 0 <= y - above < len(lines):
-            text, paint = lines[y - above]
-            return line([("  " + fit(text, room), paint)], [], width=width, base=base)
-        return Strip.blank(max(width, 0), base)
+        if not 0 <= y - above < len(lines):
+            return Strip.blank(max(width, 0), base)
+        text, paint = lines[y - above]
+        pieces: list[Piece] = [("  ", paint)]
+        # Keys stand between backticks, and look as they do in the footer.
+        for at, part in enumerate(text.split("`")):
+            pieces.append((part, self.paint("key") if at % 2 else paint))
+        return line(pieces, [], width=width, base=base)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the text that the mouse selected."""

@@ -12,14 +12,16 @@ from textual.strip import Strip
 
 from muse_tui.keymap import bindings
 from muse_tui.model import CommitRow, Fact, FileRow, HealthView, Part
-from muse_tui.widgets.text import Piece, fit, fit_path, line
+from muse_tui.widgets.text import Piece, fit, fit_middle, fit_path, line
 from muse_tui.widgets.virtual_list import VirtualList
-from muse_tui.words import ago, clean
+from muse_tui.words import ago, brief, clean
 
 _MARKS = {"M": "warn", "T": "warn", "R": "warn", "A": "good", "D": "bad", "U": "bad", "!": "bad"}
 _LEVELS = {"ok": ("✔", "good"), "info": ("·", "dim"), "warn": ("▲", "warn"), "bad": ("✖", "bad")}
 _NODES = "○◉◎"
 _LANES = 8
+# Narrower than this, counts stand without columns.
+_COLUMNS_FROM = 34
 
 
 class FileList(VirtualList[FileRow, bytes]):
@@ -34,11 +36,11 @@ class FileList(VirtualList[FileRow, bytes]):
         return row.shown
 
     def row_line(self, row: FileRow, *, width: int, base: Style) -> Strip:
-        """Draw ``M  src/auth.py            +12 −3``."""
+        """Draw ``M  src/auth.py            +12    −3``."""
         paint = _MARKS.get(row.mark, "dim")
         if self.part is Part.STAGED and row.mark != "U":
             paint = "good"
-        right = self._counts(row)
+        right = self._counts(row, columns=width >= _COLUMNS_FROM)
         room = width - 4 - sum(cell_len(text) for text, _ in right)
         if room < 8:
             right, room = [], width - 3
@@ -51,18 +53,19 @@ class FileList(VirtualList[FileRow, bytes]):
         left += self._hits(folder, "dim") + self._hits(name, named)
         return line(left, right, width=width, base=base)
 
-    def _counts(self, row: FileRow) -> list[Piece]:
+    def _counts(self, row: FileRow, *, columns: bool) -> list[Piece]:
+        """Return what stands at the right: a note, or added and removed in a column each."""
         if row.note:
             return [(f"{row.note} ", self.paint("faint"))]
         if row.added is None and row.removed is None:
             return []
-        pieces: list[Piece] = []
-        if row.added:
-            pieces.append((f"+{row.added}", self.paint("good")))
-        if row.removed:
-            pieces.append((f"{' ' if pieces else ''}−{row.removed}", self.paint("bad")))
-        pieces.append((" ", self.paint("dim")))
-        return pieces
+        added = f"+{row.added}" if row.added else ""
+        removed = f"−{row.removed}" if row.removed else ""
+        if columns:
+            added, removed = f"{added:>5}", f" {removed:>4} "
+        else:
+            removed = f"{' ' if added and removed else ''}{removed} "
+        return [(added, self.paint("good")), (removed, self.paint("bad"))]
 
     def _hits(self, text: str, paint: str) -> list[Piece]:
         word = self.needle.split()[0].casefold() if self.needle.split() else ""
@@ -181,9 +184,12 @@ class HealthList(VirtualList[Fact, str]):
             return line([(clean(row.text), self.paint("dim"))], [], width=width, base=base)
         sign, paint = _LEVELS.get(row.level, _LEVELS["info"])
         right: list[Piece] = [(f"{clean(row.value)} ", self.paint("dim"))] if row.value else []
-        if cell_len(row.text) + cell_len(row.value) + 5 > width:
-            right = []
-        left: list[Piece] = [(f"{sign} ", self.paint(paint)), (clean(row.text), self.paint("text"))]
+        room = width - 3 - (cell_len(row.value) + 2 if row.value else 0)
+        if room < 16:
+            right, room = [], width - 3
+        text = brief(clean(row.text))
+        text = fit_middle(text, room) if "/" in text else fit(text, room)
+        left: list[Piece] = [(f"{sign} ", self.paint(paint)), (text, self.paint("text"))]
         return line(left, right, width=width, base=base)
 
     def content_line(self, y: int, width: int) -> Strip:

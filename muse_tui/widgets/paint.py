@@ -17,6 +17,11 @@ class Painted(Widget):
     _paints: dict[str, Style]
     _paints_theme: object = None
 
+    @property
+    def is_ansi(self) -> bool:
+        """Tell whether the theme has the terminal's sixteen colours and no others."""
+        return self.app.current_theme.ansi is True
+
     def paint(self, name: str) -> Style:
         """Return the style of a paint: only what it sets, so that it can be added to a base."""
         theme = self.app.current_theme

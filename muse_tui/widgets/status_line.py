@@ -14,9 +14,9 @@ from textual.strip import Strip
 from muse_tui.model import JobView
 from muse_tui.widgets.paint import Painted
 from muse_tui.widgets.text import Piece, line
-from muse_tui.words import clean, size
+from muse_tui.words import brief, clean, count, size
 
-_SIGNS = {"ok": ("✔", "good"), "warn": ("▲", "warn"), "bad": ("✖", "bad"), "info": ("·", "dim")}
+SIGNS = {"ok": ("✔", "good"), "warn": ("▲", "warn"), "bad": ("✖", "bad"), "info": ("·", "dim")}
 
 
 def rate_text(job: JobView, now_s: float) -> tuple[str, str]:
@@ -49,7 +49,7 @@ class StatusLine(Painted):
 
     def say(self, text: str, *, hint: str = "", level: str = "ok") -> None:
         """Show what was done, and what can be done about it."""
-        self.level, self.text, self.hint = level, clean(text), clean(hint)
+        self.level, self.text, self.hint = level, brief(clean(text)), brief(clean(hint))
         self.refresh()
 
     def tell_job(self, job: JobView | None) -> None:
@@ -66,7 +66,7 @@ class StatusLine(Painted):
             return line(left, right, width=width, base=base)
         if not self.text:
             return Strip.blank(max(width, 0), base)
-        sign, paint = _SIGNS.get(self.level, _SIGNS["info"])
+        sign, paint = SIGNS.get(self.level, SIGNS["info"])
         pieces: list[Piece] = [(f" {sign} ", self.paint(paint)), (self.text, self.paint("text"))]
         if self.hint:
             pieces += [("   ", self.paint("faint")), (self.hint, self.paint("dim"))]
@@ -78,10 +78,14 @@ class StatusLine(Painted):
         parts: list[str] = []
         fraction = min(job.done / job.total, 1.0) if job.total else 0.0
         if job.total:
-            done = size(job.done) if job.unit == "bytes" else f"{job.done}/{job.total} {job.unit}"
+            done = (
+                size(job.done)
+                if job.unit == "bytes"
+                else f"{count(job.done)} of {count(job.total)} {job.unit}"
+            )
             parts.append(done)
         elif job.done:
-            parts.append(f"{job.done} {job.unit}")
+            parts.append(f"{count(job.done)} {job.unit}")
         parts += [part for part in (rate, left) if part]
         percent = f" {fraction * 100:3.0f} %" if job.total else " …"
         right: list[Piece] = [("X", self.paint("key")), (" cancel ", self.paint("dim"))]

@@ -24,6 +24,17 @@ def fit(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"
 
 
+def fit_middle(text: str, width: int) -> str:
+    """Return text of at most ``width`` cells, with ``…`` where its middle was cut."""
+    if cell_len(text) <= width:
+        return text
+    if width < 8:
+        return fit(text, width)
+    tail = (width - 1) * 3 // 5
+    head = set_cell_size(text, width - 1 - tail).rstrip()
+    return f"{head}…{_last_cells(text, tail)}"
+
+
 def fit_path(path: str, width: int) -> tuple[str, str]:
     """Return folder and name of a path in at most ``width`` cells together.
 
@@ -35,7 +46,7 @@ def fit_path(path: str, width: int) -> tuple[str, str]:
         name += "/"
     room = width - cell_len(name)
     if room < 0:
-        return "", fit(name, width)
+        return "", fit_middle(name, width)
     if cell_len(folder) <= room:
         return folder, name
     if room < 3:

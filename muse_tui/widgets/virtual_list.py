@@ -34,7 +34,7 @@ class VirtualList(DrawnList[R, K], can_focus=True):
     DEFAULT_CSS = """
     VirtualList {
         height: 1fr; width: 1fr; min-width: 1; overflow-x: hidden; overflow-y: auto;
-        scrollbar-size-vertical: 1; scrollbar-gutter: auto;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
     }
     VirtualList.-framed { scrollbar-size-vertical: 0; }
     """

@@ -154,7 +154,7 @@ class TestJobs:
         (folder / "spec.json").write_text(json.dumps(spec))
         (folder / "progress.json").write_text('{"done": 30, "total": 60, "unit": "objects"}')
         async with opened(song.root) as stage:
-            await stage.until(lambda: "30/60 objects" in stage.line("#status-line"))
+            await stage.until(lambda: "30 of 60 objects" in stage.line("#status-line"))
             assert " 50 %" in stage.line("#status-line")
             await stage.press("X")
             await stage.until(lambda: isinstance(stage.app.screen, MenuScreen))
@@ -229,4 +229,4 @@ async def test_the_strip_gives_up_what_has_no_room(song: Song, opened: Open) -> 
         assert text.rstrip().endswith("X cancel")
         await stage.pilot.resize_terminal(120, 40)
         await stage.pilot.pause()
-        assert "240/393 objects" in strip.render_line(0).text
+        assert "240 of 393 objects" in strip.render_line(0).text
