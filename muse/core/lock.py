@@ -43,10 +43,13 @@ class WriteLock:
         root: The repository's root.
         command: What health shows while the lock is held.
         wait_s: How long to wait for another writer.
+        path: The lock's file where that is not the repository's own.
     """
 
-    def __init__(self, root: Path, *, command: str, wait_s: float = WAIT_S) -> None:
-        self._path = lock_path(root)
+    def __init__(
+        self, root: Path, *, command: str, wait_s: float = WAIT_S, path: Path | None = None
+    ) -> None:
+        self._path = path or lock_path(root)
         self._command = command
         self._wait_s = wait_s
         self._fd = -1

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from muse.core import sweep, temps
 from muse.core.errors import CorruptObjectError, ObjectNotFoundError, UsageError
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from muse.core.pack import Pack
 
 __all__ = [
+    "ObjectReader",
     "ObjectStore",
     "ObjectStream",
     "cleanup_stale_object_temps",
@@ -57,6 +58,14 @@ __all__ = [
     "read_object",
     "write_object",
 ]
+
+
+class ObjectReader(Protocol):
+    """What a walk through history asks of a store, wherever that is."""
+
+    def read(self, raw: RawId, *, expected: ObjectType | None = None) -> tuple[ObjectType, bytes]:
+        """Read and verify one object; see `ObjectStore.read`."""
+        ...
 
 
 class ObjectStore:

@@ -29,12 +29,12 @@ from muse.core.io import NewFile
 from muse.core.pack_format import (
     HASH_SIZE,
     HEADER_SIZE,
-    MAX_WINDOW,
     RECORD_SIZE,
     TRIED_HEADER,
     Record,
     RecordError,
     expand,
+    expand_blocks,
     index_path,
     parse_record,
 )
@@ -271,23 +271,10 @@ class Pack:
             start += len(block)
 
     def _expanded(self, record: Record, blocks: Iterator[bytes]) -> Iterator[bytes]:
-        import zstandard  # start-up time
-
-        source = _Source(blocks)
-        left = record.size
         try:
-            with zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(
-                source,  # type: ignore[arg-type]  # of a file, only read() is asked for
-                read_size=1 << 17,
-            ) as reader:
-                while chunk := reader.read(_CHUNK):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise _damaged(record.raw, str(self.path), "it is longer than it says")
-                    yield chunk
-        except zstandard.ZstdError as error:
-            reason = "it does not decompress"
-            raise _damaged(record.raw, str(self.path), reason) from error
+            yield from expand_blocks(blocks, record.size)
+        except RecordError as error:
+            raise _damaged(record.raw, str(self.path), str(error)) from error
 
     def _locate(self, raw: RawId, want: int) -> _Found | None:
         """Find an object's record and read so many bytes from its header on.
@@ -352,21 +339,6 @@ class Pack:
     def close(self) -> None:
         """Let go of the file; reads in other threads end undisturbed, later ones open it again."""
         self._file = None
-
-
-class _Source:
-    """What a decompressor reads from: an iterator of blocks."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks, self._block = blocks, memoryview(b"")
-
-    def read(self, size: int = -1) -> bytes:
-        """Return at most so many bytes; none at the end."""
-        if not self._block:
-            self._block = memoryview(next(self._blocks, b""))
-        size = len(self._block) if size < 0 else size
-        data, self._block = self._block[:size], self._block[size:]
-        return bytes(data)
 
 
 def _damaged(raw: RawId, where: str, reason: str) -> CorruptObjectError:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
@@ -159,3 +160,48 @@ def expand(data: bytes | memoryview, size: int) -> bytes:
     if len(whole) != size:
         raise RecordError("its compressed size contradicts its header")
     return whole
+
+
+def expand_blocks(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """Decompress a frame that comes in blocks, in bounded memory.
+
+    Args:
+        blocks: The frame.
+        size: The content's size as the record declares it.
+
+    Yields:
+        The content, never more of it than was declared.
+
+    Raises:
+        RecordError: A damaged frame, or one of more bytes.
+    """
+    import zstandard  # start-up time
+
+    left = size
+    try:
+        with zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(
+            _Source(blocks),  # type: ignore[arg-type]  # of a file, only read() is asked for
+            read_size=1 << 17,
+        ) as reader:
+            while chunk := reader.read(1 << 20):
+                left -= len(chunk)
+                if left < 0:
+                    raise RecordError("it is longer than it says")
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise RecordError("it does not decompress") from error
+
+
+class _Source:
+    """What a decompressor reads from: an iterator of blocks."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks, self._block = blocks, memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most so many bytes; none at the end."""
+        if not self._block:
+            self._block = memoryview(next(self._blocks, b""))
+        size = len(self._block) if size < 0 else size
+        data, self._block = self._block[:size], self._block[size:]
+        return bytes(data)

@@ -201,6 +201,11 @@ class PackIndex:
             found.append(raw)
         return found
 
+    def check_whole(self) -> None:
+        """Raise IndexDamagedError unless the index still hashes to its trailer."""
+        if not self.is_whole():
+            raise IndexDamagedError("it does not hash to its end")
+
     def is_whole(self) -> bool:
         """Tell whether the index still hashes to its trailer; reads all of it."""
         digest = hashlib.sha256()

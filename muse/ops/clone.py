@@ -30,7 +30,7 @@ from muse.ops.remote_config import (
     upstream_settings,
 )
 from muse.remotes.address import parse_address, show_url
-from muse.remotes.media import open_remote
+from muse.remotes.media import open_remote, use_local
 from muse.remotes.protocol import RefListing, Remote, TransferCallback, checkout_progress
 from muse.remotes.transfer import Pulse, check_listing
 
@@ -217,6 +217,7 @@ def _fill(
     init(place.folder, bare=options.bare, branch=start.branch or DEFAULT_BRANCH)
     repo = open_repo(place.folder, command="clone", user_config=options.user_config)
     repo.identity = options.identity
+    use_local(other, repo)
     info = RemoteInfo("origin", place.url)
     _configure(repo, info)
     fetched = fetch_from(

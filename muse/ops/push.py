@@ -138,7 +138,7 @@ def push(
         info = name_address(repo, info)
     targets = choose_targets(repo, info, branches, options=options, named=remote is not None)
     pulse = Pulse(progress) if progress is not None else None
-    other = connect(repo, info, pulse)
+    other = connect(repo, info, pulse, create=True)
     try:
         listing = check_listing(other.list_refs(), other.url)
         plan = _Plan(repo, info, listing, options, url=other.url)

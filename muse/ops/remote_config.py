@@ -21,7 +21,7 @@ from muse.core.repo import Repository
 from muse.core.transaction import Transaction
 from muse.core.upstream import HERE, find_upstream
 from muse.remotes.address import parse_address, show_url
-from muse.remotes.media import open_remote
+from muse.remotes.media import open_remote, use_local
 from muse.remotes.protocol import Remote
 from muse.remotes.transfer import Pulse
 
@@ -156,18 +156,21 @@ def default_remote(repo: Repository, branch: str | None) -> RemoteInfo:
     )
 
 
-def connect(repo: Repository, remote: RemoteInfo, pulse: Pulse | None = None) -> Remote:
+def connect(
+    repo: Repository, remote: RemoteInfo, pulse: Pulse | None = None, *, create: bool = False
+) -> Remote:
     """Open the other side of a remote; its reflogs get the name that ours get.
 
     Args:
         repo: The repository.
         remote: Its remote.
         pulse: Asked while the other side is waited for; may raise to give up.
+        create: Make a repository in an empty place of an object store.
 
     Raises:
         RemoteError: It cannot be reached, or is no repository.
     """
-    return open_remote(
+    other = open_remote(
         remote.url,
         base=repo.root,
         identity=repo.identity,
@@ -177,6 +180,8 @@ def connect(repo: Repository, remote: RemoteInfo, pulse: Pulse | None = None) ->
         idle=pulse.beat if pulse is not None else None,
         notify=repo.notify,
     )
+    use_local(other, repo, create=create)
+    return other
 
 
 def trusted_folders(config: Config) -> tuple[str, ...]:

@@ -4,7 +4,8 @@
 ``/srv/a``, ``../a``, ``a``   a folder; relative to the repository
 ``file:///srv/a``             the same, percent-encoded
 ``ssh://…``, ``host:path``    another machine (see `muse.remotes.ssh_address`)
-``s3://…`` and the like       an object store (told apart; not spoken yet)
+``s3://``, ``gs://``, ``az://``  a bucket, and what stands before the names in it
+``store:///srv/a``            a folder that is used like a bucket
 ===========================  ===========================================
 
 As in git, ``a:b`` is another machine unless a slash stands before the colon.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from muse.core.errors import RemoteError, UsageError
 from muse.core.paths import show_text
@@ -22,6 +24,8 @@ from muse.remotes.ssh_address import parse_ssh_address
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _USERINFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
+# Schemes of the object-store medium.
+STORES: Final = frozenset({"s3", "gs", "az", "store"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,26 +11,17 @@ killed, what it holds is found by name and not sent again (G9).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from muse.core.commits import ObjectFormatError, parse_commit, parse_tag
-from muse.core.errors import (
-    BadTransferError,
-    ConnectionLostError,
-    MuseError,
-    RemoteError,
-    UnsafePathError,
-    UsageError,
-)
-from muse.core.pack_format import Record, RecordError, expand
-from muse.core.paths import show_text
+from muse.core.errors import ConnectionLostError, MuseError, UsageError
+from muse.core.pack_format import Record
 from muse.core.repo import Repository
-from muse.core.trees import TreeFormatError, parse_tree
-from muse.core.types import OBJECT_TYPES, ObjectType, RawId, from_raw, raw_object_id
-from muse.remotes.protocol import CHUNK_BYTES, MAX_PARSED_BYTES, ObjectRecord, Received
+from muse.core.types import ObjectType, RawId
+from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord, Received
+from muse.remotes.vetting import WRONG_HASH, Vetting
 
 if TYPE_CHECKING:
     from muse.core.pack import PackWriter
@@ -88,7 +79,8 @@ class Intake:
     def __init__(self, repo: Repository, *, source: str, count: int) -> None:
         self.arrivals = Arrivals()
         self.objects = self.size_bytes = 0
-        self._repo, self._source, self._count = repo, source, count
+        self._repo = repo
+        self._vet = Vetting(source=source, count=count)
         self._part_count = count // _PARTS
         self._few: list[tuple[RawId, ObjectType, bytes]] = []
         self._few_bytes = 0
@@ -115,15 +107,7 @@ class Intake:
             RemoteError: More objects than were announced.
         """
         kinds = self.arrivals.kinds
-        if self.objects >= self._count and record.raw not in kinds:
-            raise RemoteError(
-                f"{self._source} sent more than the {self._count} objects that it announced.",
-                hint="Its program is damaged or hostile; nothing that it sent is in use here.",
-            )
-        if record.kind not in OBJECT_TYPES or record.size < 0:
-            raise self._bad(record, f"its type is '{show_text(str(record.kind))}'")
-        if record.kind != "blob" and record.size > MAX_PARSED_BYTES:
-            raise self._bad(record, f"a {record.kind} of {record.size} bytes is too large")
+        self._vet.announce(record, known=record.raw in kinds, taken=self.objects)
         if record.stored is None and record.kind == "blob" and record.size > CHUNK_BYTES:
             self._take_stream(record)
         else:
@@ -137,12 +121,7 @@ class Intake:
     # -- one object ------------------------------------------------------------------------
 
     def _take_whole(self, record: ObjectRecord) -> None:
-        payload = self._payload(record)
-        if len(payload) != record.size:
-            raise self._bad(record, f"it has {len(payload)} bytes, not the {record.size} announced")
-        if raw_object_id(record.kind, payload) != record.raw:
-            raise self._bad(record, "its bytes do not hash to its name")
-        self._check_format(record, payload)
+        payload = self._vet.payload(record)
         if self._pack is None:
             self._few.append((record.raw, record.kind, payload))
             self._few_bytes += len(payload)
@@ -155,54 +134,16 @@ class Intake:
         else:
             self._pack.add_hashed(record.raw, record.kind, payload)
 
-    def _payload(self, record: ObjectRecord) -> bytes:
-        if record.stored is None:
-            return b"".join(self._bounded(record))
-        if max(len(record.stored), record.size) > CHUNK_BYTES:
-            raise self._bad(record, "it is too large to come in one piece")
-        if not record.compressed:
-            return record.stored
-        try:
-            return expand(record.stored, record.size)
-        except RecordError as error:
-            raise self._bad(record, str(error)) from error
-
-    def _bounded(self, record: ObjectRecord) -> Iterator[bytes]:
-        """Yield the chunks, never more bytes than were announced."""
-        seen = 0
-        for chunk in record.chunks:
-            seen += len(chunk)
-            if seen > record.size:
-                raise self._bad(record, f"it is longer than the {record.size} bytes announced")
-            yield chunk
-
-    def _check_format(self, record: ObjectRecord, payload: bytes) -> None:
-        try:
-            if record.kind == "tree":
-                parse_tree(payload)
-            elif record.kind == "commit":
-                parse_commit(payload)
-            elif record.kind == "tag":
-                parse_tag(payload)
-        except UnsafePathError as error:
-            raise self._bad(record, error.message.removesuffix("; refused.")) from error
-        except (TreeFormatError, ObjectFormatError, ValueError) as error:
-            raise self._bad(record, f"it is no {record.kind} ({show_text(str(error))})") from error
-
     def _take_stream(self, record: ObjectRecord) -> None:
         if self._pack is None:
             self._spill()
         assert self._pack is not None
         try:
-            raw = self._pack.add_stream("blob", record.size, self._bounded(record))
+            raw = self._pack.add_stream("blob", record.size, self._vet.bounded(record))
         except UsageError as error:
-            raise self._bad(record, "it is shorter than announced") from error
+            raise self._vet.bad(record, "it is shorter than announced") from error
         if raw != record.raw:
-            raise self._bad(record, "its bytes do not hash to its name")
-
-    def _bad(self, record: ObjectRecord, reason: str) -> BadTransferError:
-        oid = from_raw(record.raw) if len(record.raw) == 32 else repr(record.raw[:40])
-        return BadTransferError(oid, source=self._source, reason=reason)
+            raise self._vet.bad(record, WRONG_HASH)
 
     # -- publishing ------------------------------------------------------------------------
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from muse.core.commits import Signature
-from muse.remotes.address import find_folder, parse_address
-from muse.remotes.protocol import Remote
+from muse.core.repo import Repository
+from muse.remotes.address import STORES, find_folder, parse_address
+from muse.remotes.protocol import Remote, UsesLocal
 
 
 def open_remote(
@@ -45,9 +46,26 @@ def open_remote(
             url, shown=address.shown, name=name, identity=identity, user_config=user_config,
             idle=idle, notify=notify,
         )  # fmt: skip
+    if address.scheme in STORES:
+        from muse.remotes.bucket import open_bucket  # start-up time
+        from muse.remotes.store import StoreRemote
+
+        return StoreRemote(open_bucket(address, url, user_config=user_config))
     folder = find_folder(address, base=base)
     from muse.remotes.path import PathRemote  # start-up time
 
     return PathRemote(
         folder, url=address.shown, identity=identity, user_config=user_config, trusted=trusted
     )
+
+
+def use_local(remote: Remote, repo: Repository, *, create: bool = False) -> None:
+    """Tell a medium which repository is on this side, if it makes use of it.
+
+    Args:
+        remote: What was opened.
+        repo: Our side.
+        create: Let a medium that can make a repository there when there is none.
+    """
+    if isinstance(remote, UsesLocal):
+        remote.use_local(repo, create=create)

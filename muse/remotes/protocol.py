@@ -31,9 +31,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from muse.core.types import ObjectId, ObjectType, Progress, RawId
+
+if TYPE_CHECKING:
+    from muse.core.repo import Repository
 
 # Ids in one question that travels.
 ASK_BATCH: Final = 4096
@@ -287,4 +290,20 @@ class Publishes(Protocol):
         version: str,
     ) -> Received:
         """Do `Remote.receive`, and if that worked `Remote.update_refs`; errors as there."""
+        ...
+
+
+@runtime_checkable
+class UsesLocal(Protocol):
+    """A remote without a program on its own side, which does its walking here."""
+
+    def use_local(self, repo: Repository, *, create: bool = False) -> None:
+        """Say which repository is on this side: its objects need not be fetched to be read.
+
+        Hints about the other side may be kept under its ``.muse/cache``.
+
+        Args:
+            repo: Our side.
+            create: We are going to push: an empty place is fine.
+        """
         ...

@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 from muse.core.commits import ObjectFormatError, Tag, decode_commit, parse_tag
 from muse.core.errors import CorruptObjectError, ObjectNotFoundError
-from muse.core.object_store import ObjectStore
+from muse.core.object_store import ObjectReader
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import ObjectType, RawId, from_raw
 
@@ -86,7 +86,7 @@ class NewObjects:
 
     def __init__(
         self,
-        store: ObjectStore,
+        store: ObjectReader,
         tips: Iterable[RawId],
         known: Iterable[RawId] = (),
         *,
@@ -321,7 +321,7 @@ class NewObjects:
 class _TreeCache:
     """Parsed trees, the most recently used ones, bounded by their entries."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectReader) -> None:
         self._store = store
         self._cache: OrderedDict[RawId, list[_Entry]] = OrderedDict()
         self._weight = 0

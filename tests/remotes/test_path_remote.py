@@ -122,7 +122,7 @@ class TestAddresses:
             open_remote("theirs", base=tmp_path)
         assert "git-import" in caught.value.hint
 
-    @pytest.mark.parametrize("url", ["s3://bucket/x"])
+    @pytest.mark.parametrize("url", ["ftp://host/x"])
     def test_media_that_do_not_exist_yet(self, tmp_path: Path, url: str) -> None:
         """They are told apart from folders, and refused by name."""
         with pytest.raises(RemoteError, match="does not speak"):

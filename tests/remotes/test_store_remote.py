@@ -1,0 +1,106 @@
+"""Object stores as remotes: the conformance suite over a folder and over a real S3 server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from muse.core.repo import Repository
+from muse.remotes.media import open_remote, use_local
+from muse.remotes.protocol import Remote
+from tests.remotes import s3_server
+from tests.remotes.conformance import OpenPlace, RemoteConformance, here
+from tests.remotes.repositories import make_repo
+from tests.remotes.store_oracle import read_folder, read_s3
+from tests.remotes.store_places import StorePlace, SyncedRemote, open_store
+
+__all__ = ["here"]
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """A real S3 server."""
+    with s3_server.run_server() as address:
+        yield address
+
+
+@pytest.fixture
+def s3_env(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its address in the environment, with credentials."""
+    set_env(monkeypatch, s3)
+    return s3
+
+
+def set_env(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Point obstore at a server."""
+    for name, value in s3_server.environment(address).items():
+        monkeypatch.setenv(name, value)
+
+
+class _Stores(RemoteConformance):
+    """What both kinds share: a client with the state of one repository, as a person has."""
+
+    @pytest.fixture(params=["sender", "stranger"])
+    def open_place(
+        self,
+        place: StorePlace,
+        url: str,
+        here: Repository,
+        tmp_path: Path,
+        request: pytest.FixtureRequest,
+    ) -> Iterator[OpenPlace]:
+        """Open it for the repository that sends, and for one that has nothing of its own.
+
+        The first reads here whatever it can; the second has to read all of it there.
+        """
+        local = here if request.param == "sender" else make_repo(tmp_path / "stranger")
+
+        def open_it() -> Remote:
+            remote = open_remote(url, base=Path("/"))
+            use_local(remote, local, create=True)
+            opened.append(remote)
+            return cast("Remote", SyncedRemote(remote, place))
+
+        opened: list[Remote] = []
+        yield open_it
+        for remote in opened:
+            remote.close()
+
+
+class TestFolderStore(_Stores):
+    """A folder that is used like a bucket does what every medium does."""
+
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        """Where it is."""
+        return f"store://{tmp_path}/store"
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, url: str) -> StorePlace:
+        """A fresh one."""
+        return StorePlace(
+            tmp_path / "place",
+            lambda: open_store(url),
+            lambda: read_folder(tmp_path / "store"),
+        )
+
+
+class TestS3Store(_Stores):
+    """A bucket of a server that honours conditions does what every medium does."""
+
+    @pytest.fixture
+    def url(self, tmp_path: Path, s3_env: str) -> str:
+        """A prefix of its own for each test."""
+        return f"s3://{s3_server.BUCKET}/t{tmp_path}"
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, url: str, s3_env: str) -> StorePlace:
+        """A fresh one."""
+        return StorePlace(
+            tmp_path / "place",
+            lambda: open_store(url),
+            lambda: read_s3(s3_env, s3_server.BUCKET, f"t{tmp_path}"),
+        )
