@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, PathNotFoundError, UsageError
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 _FEW = 100
 
 
-@dataclass(slots=True)
 class AddPlan:
     """What to stage.
 
@@ -32,9 +30,12 @@ class AddPlan:
         skipped: Nested repositories that are passed by.
     """
 
-    read: list[bytes] = field(default_factory=list)
-    removed: list[bytes] = field(default_factory=list)
-    skipped: list[bytes] = field(default_factory=list)
+    __slots__ = ("read", "removed", "skipped")
+
+    def __init__(self) -> None:
+        self.read: list[bytes] = []
+        self.removed: list[bytes] = []
+        self.skipped: list[bytes] = []
 
 
 def make_plan(
