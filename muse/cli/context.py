@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -202,8 +202,12 @@ class Context:
         self.end_progress()
         write_message("warning", message, hint=hint)
 
-    def relay(self, line: str) -> None:
-        """Say what another program, such as ssh, has to say, as it says it."""
+    @property
+    def relay(self) -> Callable[[str], None] | None:
+        """What says to people what another program, such as ssh, says; None when none listen."""
+        return None if self.json else self._relay
+
+    def _relay(self, line: str) -> None:
         from muse.cli.output import write_message  # start-up time
 
         self.end_progress()

@@ -6,6 +6,7 @@ The editor comes from the user's environment or settings, never from the reposit
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,8 +87,6 @@ def edit_draft(root: Path, text: str, *, name: str, editor: Sequence[str]) -> st
     # An editor needs a terminal; stdout may be a file or a pipe that wants our data.
     stdout = None if sys.stdout.isatty() else sys.stderr
     try:
-        import subprocess  # start-up time: most messages come with -m
-
         code = subprocess.run([*editor, os.fspath(path)], stdout=stdout, check=False).returncode
     except OSError as error:
         raise IoFailedError("start the editor", path=editor[0], error=error) from error

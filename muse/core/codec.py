@@ -54,8 +54,8 @@ def seal(value: object) -> bytes:
     return body + hashlib.sha256(body).digest()
 
 
-def open_sealed(data: bytes | memoryview) -> memoryview:
-    """Return what a seal vouches for, not decoded.
+def unseal(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape
+    """Decode what `seal` wrote.
 
     Raises:
         CodecError: The hash at the end does not fit: torn, truncated or changed.
@@ -66,13 +66,4 @@ def open_sealed(data: bytes | memoryview) -> memoryview:
     body = view[:-SEAL_SIZE]
     if hashlib.sha256(body).digest() != view[-SEAL_SIZE:]:
         raise CodecError("checksum does not match")
-    return body
-
-
-def unseal(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape
-    """Decode what `seal` wrote.
-
-    Raises:
-        CodecError: As `open_sealed`, or the body is no msgpack.
-    """
-    return unpack(open_sealed(data))
+    return unpack(body)

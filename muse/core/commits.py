@@ -7,6 +7,7 @@ and headers that Muse does not know (``gpgsig``, ``encoding``, …) are kept in 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from muse.core.errors import CorruptObjectError, UsageError
@@ -65,7 +66,8 @@ def check_person(text: str, *, what: str) -> str:
     return clean
 
 
-class Commit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Commit:
     """One commit.
 
     Attributes:
@@ -99,7 +101,8 @@ class Commit(NamedTuple):
         return " ".join(self.text.strip().split("\n\n", 1)[0].split("\n"))
 
 
-class Tag(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Tag:
     """One annotated tag.
 
     Attributes:

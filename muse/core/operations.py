@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple
 
 from muse.core.io import read_bytes
 from muse.core.paths import logs_dir
 from muse.core.types import ObjectId, RawId, is_object_id, to_raw
 
 
-class Operation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Operation:
     """One thing that was done.
 
     Attributes:
@@ -41,7 +41,7 @@ class Operation(NamedTuple):
     refs: tuple[tuple[str, ObjectId | None, ObjectId | None], ...] = ()
     head: tuple[str, str] | None = None
     stage: tuple[str, str] | None = None
-    details: Mapping[str, str] = MappingProxyType({})
+    details: Mapping[str, str] = field(default_factory=dict)
 
 
 def operations_path(root: Path) -> Path:

@@ -37,6 +37,7 @@ FORMAT: Final = 3
 # The types of the folders' stat keys; an inode may need all 64 bits, a time may be before 1970.
 _KEY_CODES: Final = ("I", "Q", "q", "q", "q")
 _LENGTH: Final = 8
+_DIGEST: Final = 32
 
 
 def load_stat_cache(root: Path) -> StatCache | None:
@@ -56,8 +57,10 @@ def load_stat_cache(root: Path) -> StatCache | None:
 
 def decode_stat_cache(data: memoryview) -> StatCache | None:
     """Lay a cache over the bytes of its file, which stay in use; None when they are damaged."""
+    if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+        return None
     with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        return _decode(codec.open_sealed(data))
+        return _decode(data[:-_DIGEST])
     return None
 
 

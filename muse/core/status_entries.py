@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from muse.core.types import MODE_LINK, RawId
@@ -26,7 +27,8 @@ class StatusEntry(NamedTuple):
     unstaged: str
 
 
-class Status(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Status:
     """What is changed, as of one moment.
 
     Attributes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from muse.core.file_content import BIG_FILE, FileContent
 from muse.core.paths import stage_path
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from muse.core.types import RawId
 
 
-class AddResult(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AddResult:
     """What `add` staged, or would stage.
 
     Attributes:

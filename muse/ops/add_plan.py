@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, PathNotFoundError, UsageError
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _FEW = 100
 
 
+@dataclass(slots=True)
 class AddPlan:
     """What to stage.
 
@@ -30,12 +32,9 @@ class AddPlan:
         skipped: Nested repositories that are passed by.
     """
 
-    __slots__ = ("read", "removed", "skipped")
-
-    def __init__(self) -> None:
-        self.read: list[bytes] = []
-        self.removed: list[bytes] = []
-        self.skipped: list[bytes] = []
+    read: list[bytes] = field(default_factory=list)
+    removed: list[bytes] = field(default_factory=list)
+    skipped: list[bytes] = field(default_factory=list)
 
 
 def make_plan(

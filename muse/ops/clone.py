@@ -165,7 +165,7 @@ def clone(
         start = _choose_start(listing, options.branch, other.url)
         with CloneFolder(folder, url=url, bare=options.bare) as place:
             try:
-                result = _fill(place, other, start, options=options, progress=pulse)
+                result = _fill(place, other, listing, start, options=options, progress=pulse)
             except BaseException as error:
                 _leave(place, error)
                 raise
@@ -209,6 +209,7 @@ def _what_there_is(listing: RefListing) -> str:
 def _fill(
     place: CloneFolder,
     other: Remote,
+    listing: RefListing,
     start: _Start,
     *,
     options: CloneOptions,
@@ -230,6 +231,7 @@ def _fill(
             into=HEADS if options.bare else "",
             accept_ends=True,
         ),
+        listing=listing,
         progress=progress,
     )
     commit = _start_at(repo, info, start, options=options, progress=progress)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muse.core import journal
-from muse.core.codec import CodecError, open_sealed
+from muse.core.codec import CodecError, unseal
 from muse.core.errors import MuseError
 from muse.core.io import read_bytes, remove_file
 from muse.core.lock import WriteLock
@@ -143,7 +143,7 @@ def _caches(repo: Repository) -> Iterator[Remedy]:
         try:
             data = read_bytes(path, doing="read a cache")
             if data is not None:
-                open_sealed(data)
+                unseal(data)
         except (CodecError, MuseError):
             problem = f"{show_path(str(path))} is damaged; it is only a cache."
 

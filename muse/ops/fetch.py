@@ -189,12 +189,14 @@ def fetch_from(
     info: RemoteInfo,
     *,
     options: FetchOptions | None = None,
+    listing: RefListing | None = None,
     progress: TransferCallback | None = None,
 ) -> FetchResult:
-    """Fetch from a remote that is open already; see `fetch`."""
+    """Fetch from a remote that is open already, and listed if a listing is given; see `fetch`."""
     options = check_options(repo, options or FetchOptions())
     into = options.into or info.tracking("")
-    listing = check_listing(other.list_refs(), other.url)
+    if listing is None:
+        listing = check_listing(other.list_refs(), other.url)
     branches = [ref for ref in listing.refs if ref.name.startswith(HEADS)]
     places = {ref.name: into + ref.name.removeprefix(HEADS) for ref in branches}
     moved = [ref for ref in branches if repo.refs.read(places[ref.name]) != ref.oid]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from muse.core.checkout_record import CheckoutRecord, read_interrupted_checkout
 from muse.core.errors import RefNotFoundError, UsageError
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class StatusResult(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StatusResult:
     """The status of a repository.
 
     Attributes:

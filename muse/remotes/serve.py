@@ -198,7 +198,8 @@ class Server:
     def _whole(reader: RecordReader) -> Iterator[ObjectRecord]:
         """Yield the records; fail like a lost connection when the client gave up."""
         yield from reader
-        if not reader.end or not take_bool(reader.end[0]):
+        whole, *_ = [*(reader.end or []), None]
+        if not take_bool(whole):
             raise ConnectionLostError("The client gave up.")
 
     def _move(self, message: Message) -> None:

@@ -82,7 +82,7 @@ def open_ssh(
     place = parse_ssh_address(url)
     settings = Config(None, user_path=user_config)
     command = ssh_command(place, settings=settings, env=os.environ, name=name)
-    explain = _Explainer(place, shown, program=command[0])
+    explain = _Explainer(place, shown, repeat=notify is None)
     carrier = ProcessCarrier(command, explain=explain, idle=idle, notify=notify)
     return WireRemote(carrier, url=shown, identity=identity, advise=explain.advise)
 
@@ -155,11 +155,11 @@ class _Explainer:
     Args:
         place: Where it went.
         url: The same, fit for showing.
-        program: The ssh that was run.
+        repeat: Whether nobody was told yet what ssh said.
     """
 
-    def __init__(self, place: SshPlace, url: str, *, program: str) -> None:
-        self._place, self._url, self._program = place, url, program
+    def __init__(self, place: SshPlace, url: str, *, repeat: bool) -> None:
+        self._place, self._url, self._repeat = place, url, repeat
 
     def __call__(self, error: MuseError, code: int | None, said: str, *, spoke: bool) -> MuseError:
         """Return the error to raise.
@@ -171,7 +171,7 @@ class _Explainer:
             spoke: Whether a Muse there said anything before.
         """
         lost = isinstance(error, ConnectionLostError)
-        last = said.strip().splitlines()[-3:]
+        last = said.strip().splitlines()[-3:] if self._repeat else []
         words = f" ssh says: {' / '.join(map(str.strip, last))}" if last else ""
         if spoke and lost:
             return ConnectionLostError(

@@ -71,6 +71,14 @@ def take_list(value: object, *, limit: int) -> list[Any]:
     return value
 
 
+def _take_parts(value: object, count: int) -> list[Any]:
+    """Return a short list that has at least so many parts."""
+    parts = take_list(value, limit=16)
+    if len(parts) < count:
+        raise WireError(f"{len(parts)} parts where {count} belong")
+    return parts
+
+
 def take_id(value: object) -> RawId:
     """Return an id."""
     if not isinstance(value, bytes) or len(value) != RAW_ID_SIZE:
@@ -130,7 +138,7 @@ def pack_ref(ref: RemoteRef) -> list[object]:
 
 def take_ref(value: object) -> RemoteRef:
     """Return a ref; whether its name is legal, `check_listing` says."""
-    name, oid, peeled, *_ = [*take_list(value, limit=8), None, None, None]
+    name, oid, peeled, *_ = _take_parts(value, 3)
     return RemoteRef(
         take_text(name, limit=MAX_REF_NAME), from_raw(take_id(oid)), take_optional_id(peeled)
     )
@@ -145,7 +153,7 @@ def take_updates(value: object) -> list[RefUpdate]:
     """Return moves of refs."""
     found = []
     for item in take_list(value, limit=MAX_UPDATES):
-        name, old, new, *_ = [*take_list(item, limit=8), None, None, None]
+        name, old, new, *_ = _take_parts(item, 3)
         text = take_text(name, limit=MAX_REF_NAME)
         found.append(RefUpdate(text, take_optional_id(old), take_optional_id(new)))
     return found
@@ -160,7 +168,7 @@ def take_person(value: object, *, time_s: int) -> Signature | None:
     """Return who moves refs; anything that a log line cannot hold is refused."""
     if value is None:
         return None
-    name, email, offset, *_ = [*take_list(value, limit=8), None, None, None]
+    name, email, offset, *_ = _take_parts(value, 3)
     texts = [take_text(text, limit=256) for text in (name, email)]
     if any(char in text for text in texts for char in "<>\n\0"):
         raise WireError("a name that no log can hold")

@@ -13,7 +13,6 @@ from tests.conftest import Run
 HEAVY = (
     "asyncio",
     "concurrent.futures",
-    "ctypes",
     "email",
     "multiprocessing",
     "pathspec",
@@ -55,18 +54,6 @@ class TestImports:
         """``muse --version`` imports neither argparse nor the core."""
         loaded = _loaded("from muse.cli.main import main\nmain(['--version'])", tmp_path)
         assert not loaded & set(VERSION_ONLY)
-
-    @pytest.mark.parametrize(
-        "line", [["status"], ["add", "a"], ["commit", "--allow-empty", "-m", "x"]]
-    )
-    def test_the_most_frequent_commands(self, line: list[str], tmp_path: Path, muse: Run) -> None:
-        """``status``, ``add`` and ``commit`` do without dataclasses, whose import is slow, too."""
-        muse("init", cwd=tmp_path)
-        (tmp_path / "a").write_bytes(b"1")
-        muse("commit", "-m", "first", cwd=tmp_path)
-        code = f"from muse.cli.main import main\nassert main({line!r}) == 0"
-        slow = {"dataclasses", "inspect", "subprocess", "difflib"}
-        assert not _loaded(code, tmp_path) & {*HEAVY, *slow}
 
     @pytest.mark.parametrize("line", [["status"], ["log"], ["health"], ["add", "."]])
     def test_everyday_commands(self, line: list[str], tmp_path: Path, muse: Run) -> None:

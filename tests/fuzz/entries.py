@@ -6,6 +6,7 @@ which a journal is read answers for the files.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
@@ -29,9 +30,13 @@ from muse.core.stage import decode_stage, encode_stage
 from muse.core.stat_cache_file import decode_stat_cache
 from muse.core.trash import entry_path, read_entry
 from muse.core.trees import TreeFormatError, format_tree, parse_tree
+from muse.remotes import wire_fields as fields
+from muse.remotes.wire_errors import decode_error, encode_error
+from muse.remotes.wire_frames import FrameParser, Message, WireError, encode_frame
+from muse.remotes.wire_records import RecordReader
 
 # What a parser may raise; all but the first say what is wrong to a caller that knows the file.
-TYPED: Final = (MuseError, codec.CodecError, ObjectFormatError, TreeFormatError)
+TYPED: Final = (MuseError, codec.CodecError, ObjectFormatError, TreeFormatError, WireError)
 # Nothing exists here, so that nothing but the overlay answers.
 ROOT: Final = Path("/nonexistent/fuzz")
 
@@ -155,6 +160,54 @@ def tag(data: bytes) -> None:
     parse_tag(data)
 
 
+def wire_stream(data: bytes) -> None:
+    """Any bytes as what comes over a wire: the same messages however it is cut, or an error."""
+    whole, pieces = FrameParser(), FrameParser()
+    found: list[Message] = []
+    whole.feed(data)
+    try:
+        while (message := whole.pop()) is not None:
+            found.append(message)
+    finally:
+        for start in range(0, len(data), 3):
+            pieces.feed(data[start : start + 3])
+        for message in found:
+            # As bytes: a float that is no number equals nothing, itself included.
+            assert codec.pack(pieces.pop()) == codec.pack(message)
+    for message in found:
+        wire_message(encode_frame(message)[4:])
+
+
+def wire_message(data: bytes) -> None:
+    """Any bytes as a message: each field is what it should be, or refused."""
+    parser = FrameParser()
+    parser.feed(struct.pack(">I", len(data)) + data)
+    message = parser.pop()
+    assert message is not None
+    _take_all(message)
+    for record in RecordReader(iter([message, ["end"]]).__next__, source="fuzz"):
+        assert len(record.raw) == 32
+        assert record.size >= 0
+
+
+def _take_all(message: Message) -> None:
+    """Give each field to each function that takes one."""
+    takers: tuple[Callable[[object], object], ...] = (
+        fields.take_ref,
+        fields.take_updates,
+        fields.take_page,
+        lambda value: fields.take_person(value, time_s=0),
+        lambda value: fields.take_bits(value, 12),
+        lambda value: fields.take_text(value).encode("utf-8", "surrogateescape"),
+    )
+    for value in message[1:]:
+        for take in takers:
+            with contextlib.suppress(WireError):
+                take(value)
+    with contextlib.suppress(WireError):
+        encode_error(decode_error(message[1:], url="fuzz"))
+
+
 def _seal(data: bytes) -> bytes:
     return data + hashlib.sha256(data).digest()
 
@@ -164,10 +217,11 @@ ENTRIES: Final[Mapping[str, Callable[[bytes], None]]] = {
     for entry in (
         journal, record, stage, sealed_stage, stat_cache, operations, ledger, reflog, ref, head,
         ref_name, config, ignore, trash, tree, commit, tag,
+        wire_stream, wire_message,
     )
 }  # fmt: skip
 # Those whose bytes are msgpack: nonsense of the right shape gets deeper than noise.
-PACKED: Final = ("record", "sealed_stage", "stat_cache", "trash")
+PACKED: Final = ("record", "sealed_stage", "stat_cache", "trash", "wire_message")
 
 
 def feed(name: str, data: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
+from muse.core.commits import Signature
 from muse.core.errors import ConnectionLostError, MuseError
 from muse.remotes.process import ProcessCarrier
 from muse.remotes.wire import WireRemote
@@ -37,11 +38,11 @@ class Wires:
         *,
         command: Sequence[str] = SERVE,
         versions: Versions = OURS,
-        idle: Callable[[], None] | None = None,
+        identity: Callable[[], Signature] | None = None,
     ) -> WireRemote:
         """Return a remote whose other end serves a repository."""
-        carrier = ProcessCarrier([*command, str(root)], explain=explain, idle=idle)
-        remote = WireRemote(carrier, url="wire", versions=versions)
+        carrier = ProcessCarrier([*command, str(root)], explain=explain)
+        remote = WireRemote(carrier, url="wire", versions=versions, identity=identity)
         self.carriers.append(carrier)
         self._stack.callback(remote.close)
         return remote
