@@ -219,7 +219,8 @@ def _describe(error: BaseException) -> tuple[str, str, int]:
     if isinstance(error, MuseError):
         return error.message, error.hint, error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; nothing that was reported is lost", "", EXIT_INTERRUPTED
+        notes = getattr(error, "__notes__", ())
+        return "interrupted; nothing that was reported is lost", " ".join(notes), EXIT_INTERRUPTED
     if isinstance(error, MemoryError):
         return "not enough memory", "Close other programs, then run the command again.", 3
     if isinstance(error, SystemExit):

@@ -34,6 +34,8 @@ class ProgressBar:
         self._started_s = time.monotonic() if started_s is None else started_s
         self._drawn_s = 0.0
         self._visible = False
+        # Bytes that passed so far, where things are counted and bytes matter as well.
+        self.size_bytes: int | None = None
 
     def __call__(self, done: int, total: int | None) -> None:
         """Take note of progress; draw when it is time."""
@@ -43,8 +45,9 @@ class ProgressBar:
         self._drawn_s = now_s
         self._visible = True
         line = progress_line(
-            self.label, done, total, unit=self.unit, elapsed_s=now_s - self._started_s
-        )
+            self.label, done, total, unit=self.unit, elapsed_s=now_s - self._started_s,
+            size_bytes=self.size_bytes,
+        )  # fmt: skip
         self._write(f"\r{line}\x1b[K")
 
     def close(self) -> None:
@@ -62,7 +65,15 @@ class ProgressBar:
             self._visible = False
 
 
-def progress_line(label: str, done: int, total: int | None, *, unit: str, elapsed_s: float) -> str:
+def progress_line(
+    label: str,
+    done: int,
+    total: int | None,
+    *,
+    unit: str,
+    elapsed_s: float,
+    size_bytes: int | None = None,
+) -> str:
     """Return the text of a progress bar, without control characters."""
     from muse.cli.render import duration, size
 
@@ -70,13 +81,22 @@ def progress_line(label: str, done: int, total: int | None, *, unit: str, elapse
     rate = done / elapsed_s if elapsed_s > 0 else 0.0
     if not total:
         tail = f" {unit}" if unit != "bytes" else f"  {size(int(rate))}/s"
-        return f"{label}  {shown(done)}{tail}"
+        return f"{label}  {shown(done)}{tail}{_weight(size_bytes, elapsed_s)}"
     share = min(1.0, done / total)
     cells = int(share * BAR_CELLS)
     bar = "▓" * cells + "░" * (BAR_CELLS - cells)
     count = f"{shown(done)}/{shown(total)}" + (f" {unit}" if unit != "bytes" else "")
-    pace = f"  {size(int(rate))}/s" if unit == "bytes" else ""
+    pace = f"  {size(int(rate))}/s" if unit == "bytes" else _weight(size_bytes, elapsed_s)
     # A guess from the first few is no better than none, and "0:00 left" is no help.
     left_s = (total - done) / rate if rate > 0 and share >= KNOWN_SHARE else 0.0
     left = f"  {duration(left_s)} left" if left_s >= 1 else ""
     return f"{label}  {bar} {int(share * 100):3d} %  {count}{pace}{left}"
+
+
+def _weight(size_bytes: int | None, elapsed_s: float) -> str:
+    from muse.cli.render import size
+
+    if not size_bytes:
+        return ""
+    rate = f"  {size(int(size_bytes / elapsed_s))}/s" if elapsed_s > 0 else ""
+    return f"  {size(size_bytes)}{rate}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from muse.cli.context import Context
+from muse.cli.progress import ProgressBar
 from muse.cli.render import columns, paint, plural, short, show_text, size
 
 if TYPE_CHECKING:  # start-up time
@@ -52,7 +54,19 @@ class TransferBars:
         if self._bar is None or progress.phase != self._phase:
             self._phase = progress.phase
             self._bar = self._ctx.progress(*LABELS[progress.phase])
+        if progress.phase in {"send", "receive"} and isinstance(self._bar, ProgressBar):
+            self._bar.size_bytes = progress.bytes_done
         self._bar(progress.objects, progress.total_objects)
+
+
+@contextlib.contextmanager
+def resumable() -> Iterator[None]:
+    """Let an interruption say that the same command goes on where it was."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.add_note("Give the same command again: what has arrived is not sent twice.")
+        raise
 
 
 def moved(old: ObjectId | None, new: ObjectId | None) -> str:

@@ -159,6 +159,23 @@ class NotARepositoryError(MuseError):
         self.start = start
 
 
+class UnfinishedCloneError(NotARepositoryError):
+    """What is here is a clone that was killed on its way, or that is under way right now.
+
+    Args:
+        root: Its folder.
+    """
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.message = f"{root} is a clone that is not finished."
+        self.hint = (
+            "Give the same 'muse clone' command again: it goes on with what has arrived. "
+            "Or remove the folder."
+        )
+        self.args = (self.message,)
+
+
 class StorageError(MuseError):
     """Stored bytes are damaged, or the system refused to read or write."""
 

@@ -58,6 +58,11 @@ def shallow_path(root: Path) -> Path:
     return root / MUSE / "shallow"
 
 
+def clone_marker_path(root: Path) -> Path:
+    """Return the file that says that this is a clone which is not finished."""
+    return root / MUSE / "clone.json"
+
+
 def config_path(root: Path) -> Path:
     """Return the repository's configuration."""
     return root / MUSE / "config.toml"

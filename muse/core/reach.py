@@ -62,7 +62,7 @@ class Reach:
         progress: Callable[[int], None] | None = None,
     ) -> None:
         self._store, self._kind_of, self._progress = store, kind_of, progress
-        self._ends = store.boundary.known()
+        self._ends = store.boundary.known(despite=MuseError)
         self.commits: dict[RawId, None] = {}
         self.trees: dict[RawId, None] = {}
         self.tags: dict[RawId, None] = {}

@@ -20,11 +20,12 @@ from muse.core.errors import (
     MuseError,
     NotARepositoryError,
     StorageError,
+    UnfinishedCloneError,
 )
 from muse.core.io import read_bytes
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
-from muse.core.paths import config_path, muse_dir, repo_json_path
+from muse.core.paths import clone_marker_path, config_path, muse_dir, repo_json_path, show_path
 from muse.core.refs import Head, RefStore
 from muse.core.sweep import SweepReport
 from muse.core.trees import EMPTY_TREE
@@ -241,6 +242,7 @@ def open_repo(
     command: str = "library",
     user_config: Path | None = None,
     trusted: Sequence[str] = (),
+    unfinished: bool = False,
 ) -> Repository:
     """Open the repository at or above a folder, and sweep what dead writers left.
 
@@ -250,14 +252,18 @@ def open_repo(
         command: What the ledger of sweeps names as the sweeper.
         user_config: The user's own settings file.
         trusted: Folders of other owners that the user allows to be written; ``*`` for all.
+        unfinished: Take half a clone as well, to go on with it.
 
     Returns:
         The repository, with the sweep's report. One that another user owns is read-only.
 
     Raises:
         NotARepositoryError: No ``.muse`` at or above ``start``.
+        UnfinishedCloneError: What is there is half a clone.
     """
     root = find_root(start if start is not None else Path.cwd())
+    if not unfinished and clone_marker_path(root).exists():
+        raise UnfinishedCloneError(show_path(os.fsencode(root)))
     repo = Repository(root, user_config=user_config)
     repo.readonly_reason = _foreign_owner(root, trusted)
     repo.recovered = recover(repo, command=command)

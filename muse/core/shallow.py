@@ -82,9 +82,14 @@ class Boundary:
             self._known = (stamp, read_shallow(self._root))
         return self._known[1]
 
-    def known(self) -> frozenset[RawId]:
-        """Return the same, and nothing when the file is damaged: see `muse.core.roots` for that."""
+    def known(self, *, despite: type[MuseError] = CorruptFileError) -> frozenset[RawId]:
+        """Return the same, and nothing when the file is damaged.
+
+        Args:
+            despite: The errors that are passed over. Who writes the file passes over no more than
+                damage: what cannot be read now may be whole.
+        """
         try:
             return self.read()
-        except MuseError:
+        except despite:
             return frozenset()

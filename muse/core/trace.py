@@ -62,7 +62,7 @@ class Tracer:
 
     def __init__(self, store: ObjectStore, bad: Iterable[RawId]) -> None:
         self._store = store
-        self._ends = store.boundary.known()
+        self._ends = store.boundary.known(despite=MuseError)
         self._bad = set(bad)
         self.touches: dict[RawId, list[Touch]] = {raw: [] for raw in self._bad}
         # Whether a tree holds something bad anywhere below.

@@ -216,7 +216,9 @@ def _fill(
     progress: TransferCallback | None,
 ) -> CloneResult:
     init(place.folder, bare=options.bare, branch=start.branch or DEFAULT_BRANCH)
-    repo = open_repo(place.folder, command="clone", user_config=options.user_config)
+    repo = open_repo(
+        place.folder, command="clone", user_config=options.user_config, unfinished=True
+    )
     repo.identity = options.identity
     use_local(other, repo)
     info = RemoteInfo("origin", place.url)

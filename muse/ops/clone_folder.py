@@ -11,6 +11,7 @@ Anything else that exists is somebody's, and is refused untouched.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -28,10 +29,9 @@ from muse.core.io import (
     sync_dir,
     write_bytes_atomic,
 )
-from muse.core.paths import muse_dir, show_path
+from muse.core.paths import clone_marker_path, muse_dir, show_path
 from muse.remotes.address import show_url
 
-MARKER: Final = "clone.json"
 # What an interrupted write of the marker may leave in an otherwise empty ``.muse``.
 _TRACES: Final = frozenset({"tmp"})
 
@@ -53,14 +53,16 @@ class CloneFolder:
         self.folder = folder
         self.url = url
         self.resumed = False
-        self._facts = {"url": url, "bare": bare}
+        # The address may hold a secret: what is shown of it, and enough to know it again.
+        digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).hexdigest()
+        self._facts = {"url": show_url(url), "url_sha256": digest, "bare": bare}
         self._made: list[Path] = []
         self._fd = -1
 
     @property
     def marker(self) -> Path:
         """The file that says what this folder will be."""
-        return muse_dir(self.folder) / MARKER
+        return clone_marker_path(self.folder)
 
     def __enter__(self) -> Self:
         """Make or recognise the folder.
@@ -142,7 +144,7 @@ class CloneFolder:
         if set(os.listdir(self.folder)) != {".muse"}:
             return
         for name in os.listdir(muse):
-            if name == MARKER:
+            if name == self.marker.name:
                 continue
             path = muse / name
             if path.is_dir() and not path.is_symlink():

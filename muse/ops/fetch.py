@@ -319,7 +319,9 @@ def _move_refs(
     try:
         with repo.transaction("fetch", summary=log) as tx:
             # Inside the lock, so that no gc comes between the check and the move.
-            ends = find_ends(repo, gathered.claimed, fresh=fresh, source=source)
+            ends = find_ends(
+                repo, gathered.claimed, fresh=fresh, source=source, strict=gathered.deepens
+            )
             _check(repo, (ref for _, ref in wanted), fresh=fresh, ends=ends, source=source)
             _set_ends(repo, tx, ends)
             graph = CommitGraph(repo.objects)

@@ -48,6 +48,7 @@ def check_options(repo: Repository, options: FetchOptions) -> FetchOptions:
 
     Raises:
         UsageError: They contradict each other, or ask for what is there.
+        CorruptFileError: It is not known where history ends here.
     """
     if options.depth is not None and options.depth < 1:
         raise UsageError(
@@ -56,14 +57,16 @@ def check_options(repo: Repository, options: FetchOptions) -> FetchOptions:
         )
     if options.depth is not None and options.unshallow:
         raise UsageError("--depth and --unshallow contradict each other.", hint="Give one.")
-    if options.unshallow:
-        try:
-            if not repo.objects.boundary.read():
-                raise UsageError(
-                    "The history here is whole already; there is nothing to unshallow.",
-                    hint="'muse fetch' brings what is new.",
-                )
-        except CorruptFileError:
-            # Nobody knows what was left out: ask for everything.
-            return replace(options, unshallow=False, refetch=True)
+    try:
+        ends = repo.objects.boundary.read()
+    except CorruptFileError:
+        # Nobody knows what was left out: bring everything, or leave it alone.
+        if not (options.unshallow or options.refetch):
+            raise
+        return replace(options, unshallow=False, refetch=True)
+    if options.unshallow and not ends:
+        raise UsageError(
+            "The history here is whole already; there is nothing to unshallow.",
+            hint="'muse fetch' brings what is new.",
+        )
     return options

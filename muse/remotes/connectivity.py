@@ -116,19 +116,33 @@ def is_connected(
     *,
     fresh: Arrivals | None = None,
     ends: Collection[RawId] | None = None,
+    strict: bool = False,
 ) -> bool:
-    """Tell whether all that some values need is here already; arguments as `check_connected`."""
+    """Tell whether all that some values need is here already; arguments as `check_connected`.
+
+    Raises:
+        CorruptObjectError: With ``strict``: some of it is here, but damaged.
+    """
     if not all(repo.objects.has(to_raw(tip)) for tip in tips):
         return False
     try:
         check_connected(repo, tips, fresh=fresh, ends=ends)
-    except (ObjectNotFoundError, CorruptObjectError):
+    except ObjectNotFoundError:
+        return False
+    except CorruptObjectError:
+        if strict:
+            raise
         return False
     return True
 
 
 def find_ends(
-    repo: Repository, claimed: Collection[RawId], *, fresh: Arrivals, source: str
+    repo: Repository,
+    claimed: Collection[RawId],
+    *,
+    fresh: Arrivals,
+    source: str,
+    strict: bool = False,
 ) -> frozenset[RawId]:
     """Return where history will end once refs here name what has come.
 
@@ -141,9 +155,11 @@ def find_ends(
         claimed: Where it ends, as the other side says.
         fresh: What came.
         source: The other side, for messages.
+        strict: What is below an end was asked for, so that damage there is not passed over.
 
     Raises:
         BadTransferError: A claim is about something that is no commit here.
+        CorruptObjectError: With ``strict``: what is below an end is damaged.
     """
     ends = {raw for raw in repo.objects.boundary.known() if repo.objects.has(raw)}
     for raw in claimed:
@@ -159,10 +175,10 @@ def find_ends(
                 below[raw] = list(map(from_raw, parents))
     # All at once, which is what a fetch that went deeper brings; or else one by one.
     every = [parent for above in below.values() for parent in above]
-    if is_connected(repo, every, fresh=fresh, ends=ends - below.keys()):
+    if is_connected(repo, every, fresh=fresh, ends=ends - below.keys(), strict=strict):
         return frozenset(ends - below.keys())
     for raw, above in below.items():
-        if is_connected(repo, above, fresh=fresh, ends=ends - {raw}):
+        if is_connected(repo, above, fresh=fresh, ends=ends - {raw}, strict=strict):
             ends.discard(raw)
     return frozenset(ends)
 

@@ -32,7 +32,7 @@ _FEW_BYTES: Final = 1 << 20
 # A pack is published when it holds a twentieth of the objects, though not below the one size, and
 # always beyond the other.
 _PARTS: Final = 20
-_MIN_PART_BYTES: Final = 4 << 20
+_MIN_PART_BYTES: Final = 512 << 10
 _MAX_PART_BYTES: Final = 256 << 20
 
 

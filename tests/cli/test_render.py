@@ -124,6 +124,14 @@ class TestProgress:
         line = progress_line("Hashing", 240, 400, unit="files", elapsed_s=12.0)
         assert line == "Hashing  ▓▓▓▓▓▓▓▓▓▓▓▓░░░░░░░░  60 %  240/400 files  0:08 left"
 
+    def test_objects_with_their_bytes(self) -> None:
+        """A transfer shows objects, bytes, rate and the time left."""
+        line = progress_line(
+            "Receiving", 100, 400, unit="objects", elapsed_s=10.0, size_bytes=31_000_000
+        )
+        assert line.startswith("Receiving  ▓▓▓▓▓░░░░░░░░░░░░░░░  25 %  100/400 objects")
+        assert line.endswith("  31.0 MB  3.1 MB/s  0:30 left")
+
     def test_bytes(self) -> None:
         """Bytes are shown with a rate."""
         line = progress_line("Pushing", 31_000_000, 62_000_000, unit="bytes", elapsed_s=10.0)

@@ -53,7 +53,7 @@ def check_graph(root: Path) -> None:
             if kind != "commit":
                 continue
             commit = Repository(root).commit(raw)
-            pending += commit.parents
+            pending += () if raw in store.boundary.read() else commit.parents
             for _, _, blob in iter_tree(store, commit.tree):
                 if blob not in seen:
                     seen.add(blob)

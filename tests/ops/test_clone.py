@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from muse.core.errors import (
     MuseError,
     RefNotFoundError,
     RemoteError,
+    UnfinishedCloneError,
     UsageError,
 )
 from muse.core.io import lock_file
@@ -233,7 +234,10 @@ class TestHalfMade:
         with pytest.raises(Stop):
             clone("hub", tmp_path / "c", cwd=tmp_path, progress=self.stop_at(phase, objects))
         assert (tmp_path / "c" / MARKER).exists()
-        assert open_repo(tmp_path / "c").head().commit is None
+        with pytest.raises(UnfinishedCloneError, match="not finished") as caught:
+            open_repo(tmp_path / "c")
+        assert (caught.value.exit_code, "same" in caught.value.hint) == (2, True)
+        assert open_repo(tmp_path / "c", unfinished=True).head().commit is None
         result = clone("hub", tmp_path / "c", cwd=tmp_path)
         assert result.resumed
         assert result.present >= 90 or result.objects == 0
@@ -241,6 +245,24 @@ class TestHalfMade:
         assert reachable(repo) == reachable(hub)
         assert clean(repo.root)
         assert not (tmp_path / "c" / MARKER).exists()
+
+    def test_half_of_it_is_not_sent_again(self, tmp_path: Path) -> None:
+        """G9: of a clone of 12 MB that is cut in the middle, nine tenths are kept."""
+        hub = make_repo(tmp_path / "big", bare=True)
+        noise = random.Random(7)
+        add_commit(hub, {b"d/%d" % n: noise.randbytes(30_000) for n in range(400)})
+        with pytest.raises(Stop):
+            clone("big", tmp_path / "c", cwd=tmp_path, progress=self.stop_at("receive", 200))
+        result = clone("big", tmp_path / "c", cwd=tmp_path)
+        assert result.present >= 180
+        assert reachable(open_repo(tmp_path / "c")) == reachable(hub)
+
+    def test_another_depth_goes_on_as_well(self, tmp_path: Path, hub: Repository) -> None:
+        """Who finds a clone too slow may cut it short with `--depth`, without starting anew."""
+        with pytest.raises(Stop):
+            clone("hub", tmp_path / "c", cwd=tmp_path, progress=self.stop_at("checkout", 9))
+        options = CloneOptions(depth=1)
+        assert clone("hub", tmp_path / "c", cwd=tmp_path, options=options).resumed
 
     @pytest.mark.parametrize("trace", ["", ".muse", ".muse/tmp"])
     def test_its_first_traces(self, tmp_path: Path, hub: Repository, trace: str) -> None:
@@ -261,9 +283,8 @@ class TestHalfMade:
 
     def test_two_at_once(self, tmp_path: Path, hub: Repository) -> None:
         """The second one is told that the first is at it."""
-        (tmp_path / "c/.muse").mkdir(parents=True)
-        facts = {"url": str(tmp_path / "hub"), "bare": False}
-        (tmp_path / "c" / MARKER).write_text(json.dumps(facts))
+        with pytest.raises(Stop):
+            clone("hub", tmp_path / "c", cwd=tmp_path, progress=self.stop_at("checkout", 9))
         fd = os.open(tmp_path / "c" / MARKER, os.O_RDWR)
         try:
             assert lock_file(fd)

@@ -190,6 +190,9 @@ class TestEverythingKnowsTheCut:
         assert "where history ends" in gc(repo, expire_before_s=time.time() + 1).kept_because
         with pytest.raises(CorruptFileError, match="shallow"):
             list(log(repo))
+        with pytest.raises(CorruptFileError, match="shallow"):
+            fetch(repo)
+        assert shallow_path(repo.root).read_text() == "nonsense\n"
         result = fetch(repo, options=FetchOptions(unshallow=True))
         assert result.ends == 0
         assert reachable(open_repo(repo.root)) == reachable(hub)

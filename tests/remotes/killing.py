@@ -13,7 +13,7 @@ from pathlib import Path
 
 CHILD = """
 import os, signal, sys
-root, limit = sys.argv[1], int(sys.argv[2])
+root, limit, sign = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 EVENTS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
 count = 0
 def hook(event, args):
@@ -25,16 +25,28 @@ def hook(event, args):
         return
     count += 1
     if count == limit:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), sign)
 import muse.remotes.intake
 # Small parts, so that a small repository arrives in several.
 muse.remotes.intake._MIN_PART_BYTES = 500
 from muse.cli.main import main
 sys.addaudithook(hook)
-code = main(sys.argv[3:])
+code = main(sys.argv[4:])
 sys.stderr.write(f"\\n{count}")
 sys.exit(code)
 """
+
+
+def start(
+    limit: int, *command: str, root: Path, cwd: Path, sign: signal.Signals = signal.SIGKILL
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command that gets a signal at its ``limit``-th call; 0 lets it live."""
+    return subprocess.run(
+        [sys.executable, "-c", CHILD, str(root), str(limit), str(int(sign)), *command],
+        cwd=cwd,
+        capture_output=True,
+        check=False,
+    )
 
 
 def run_until(limit: int, *command: str, root: Path, cwd: Path) -> int:
@@ -43,12 +55,7 @@ def run_until(limit: int, *command: str, root: Path, cwd: Path) -> int:
     Returns:
         How many calls it made when it lived to its end; 0 when it was killed.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(root), str(limit), *command],
-        cwd=cwd,
-        capture_output=True,
-        check=False,
-    )
+    done = start(limit, *command, root=root, cwd=cwd)
     if done.returncode == -signal.SIGKILL:
         return 0
     assert done.returncode == 0, done.stderr.decode(errors="replace")

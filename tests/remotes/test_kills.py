@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from muse.core.refs import HEADS
 from muse.core.repo import Repository, open_repo
 from muse.ops.status import read_status
-from tests.remotes.killing import run_until, spread
+from tests.remotes.killing import run_until, spread, start
 from tests.remotes.repositories import add_commit, files_of, make_repo, reachable, set_ref
 
 MAIN = HEADS + "main"
@@ -99,7 +100,7 @@ def test_a_killed_clone_completes_when_repeated(world: World) -> None:
         base = world.copy(number)
         assert not run_until(limit, *command, root=base, cwd=base)
         if (base / "new/.muse").is_dir():
-            reachable(fresh(base / "new"))
+            reachable(open_repo(base / "new", unfinished=True))
         if (base / "new/.muse/clone.json").exists() or not (base / "new/d0").exists():
             run_until(0, *command, root=base, cwd=base)
         new = fresh(base / "new")
@@ -107,4 +108,21 @@ def test_a_killed_clone_completes_when_repeated(world: World) -> None:
         assert not (base / "new/.muse/clone.json").exists()
         assert reachable(new).keys() <= reachable(fresh(base / "ada")).keys()
         assert read_status(new).status.is_clean
+        shutil.rmtree(base)
+
+
+@pytest.mark.parametrize("command", [("clone", "ada", "new"), ("push", "-u", "origin", "main")])
+def test_an_interrupted_transfer_says_how_to_go_on(world: World, command: tuple[str, ...]) -> None:
+    """Ctrl-C at any point: exit 130, and a line that says that the same command continues."""
+    cwd = "" if command[0] == "clone" else "ada"
+    whole = world.copy(0)
+    total = run_until(0, *command, root=whole, cwd=whole / cwd)
+    # Not the first calls, before the transfer begins, nor the last, when nothing is left of it.
+    for number, limit in enumerate(spread(total * 3 // 4, 6)[1:], 1):
+        base = world.copy(number)
+        done = start(limit, *command, root=base, cwd=base / cwd, sign=signal.SIGINT)
+        assert done.returncode == 130, done.stderr
+        assert b"same command again" in done.stderr
+        assert b"Traceback" not in done.stderr
+        run_until(0, *command, root=base, cwd=base / cwd)
         shutil.rmtree(base)

@@ -37,7 +37,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Clone, and say what came."""
     from muse.cli.context import user_config_path
     from muse.cli.identity import find_committer
-    from muse.cli.transfer import TransferBars
+    from muse.cli.transfer import TransferBars, resumable
     from muse.core.config import Config
     from muse.ops.clone import CloneOptions, clone, default_folder
     from muse.ops.remote_config import trusted_folders
@@ -47,21 +47,22 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     if ".." in folder.parts:
         # Not normpath: behind a symlink, ".." is elsewhere.
         folder = Path(os.path.realpath(folder))
-    result = clone(
-        args.source,
-        folder,
-        cwd=ctx.cwd,
-        options=CloneOptions(
-            bare=args.bare,
-            branch=args.branch,
-            depth=args.depth,
-            user_config=user_config,
-            trusted=trusted_folders(Config(None, user_path=user_config)),
-            identity=lambda: find_committer(ctx.env, ctx.config(here=False), warn=None),
-            notify=ctx.relay,
-        ),
-        progress=TransferBars(ctx),
-    )
+    with resumable():
+        result = clone(
+            args.source,
+            folder,
+            cwd=ctx.cwd,
+            options=CloneOptions(
+                bare=args.bare,
+                branch=args.branch,
+                depth=args.depth,
+                user_config=user_config,
+                trusted=trusted_folders(Config(None, user_path=user_config)),
+                identity=lambda: find_committer(ctx.env, ctx.config(here=False), warn=None),
+                notify=ctx.relay,
+            ),
+            progress=TransferBars(ctx),
+        )
     return Result(_data(result), _lines(result))
 
 

@@ -39,7 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Fetch, and say what came."""
-    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines
+    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines, resumable
     from muse.ops.fetch import FetchOptions, fetch
     from muse.ops.remote_config import address_from, list_remotes, looks_like_address
 
@@ -49,21 +49,22 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     if args.remote is not None and looks_like_address(args.remote):
         args.remote = address_from(args.remote, cwd=ctx.cwd, root=repo.root)
     names = [remote.name for remote in list_remotes(repo)] if args.all else [args.remote]
-    results = [
-        fetch(
-            repo,
-            remote=name,
-            options=FetchOptions(
-                prune=args.prune,
-                tags=args.tags,
-                refetch=args.refetch,
-                depth=args.depth,
-                unshallow=args.unshallow,
-            ),
-            progress=TransferBars(ctx),
-        )
-        for name in names
-    ]
+    with resumable():
+        results = [
+            fetch(
+                repo,
+                remote=name,
+                options=FetchOptions(
+                    prune=args.prune,
+                    tags=args.tags,
+                    refetch=args.refetch,
+                    depth=args.depth,
+                    unshallow=args.unshallow,
+                ),
+                progress=TransferBars(ctx),
+            )
+            for name in names
+        ]
     lines = [line for result in results for line in fetch_lines(result, color=ctx.color)]
     if args.all:
         return Result({"remotes": [fetch_data(result) for result in results]}, lines)

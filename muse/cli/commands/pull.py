@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Pull, and say what moved."""
-    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines
+    from muse.cli.transfer import TransferBars, fetch_data, fetch_lines, resumable
     from muse.ops.fetch import FetchOptions
     from muse.ops.pull import pull
     from muse.ops.remote_config import address_from, looks_like_address
@@ -40,13 +40,14 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     remote: str | None = args.remote
     if remote is not None and looks_like_address(remote):
         remote = address_from(remote, cwd=ctx.cwd, root=repo.root)
-    result = pull(
-        repo,
-        remote=remote,
-        branch=args.branch,
-        options=FetchOptions(prune=args.prune, tags=args.tags),
-        progress=TransferBars(ctx),
-    )
+    with resumable():
+        result = pull(
+            repo,
+            remote=remote,
+            branch=args.branch,
+            options=FetchOptions(prune=args.prune, tags=args.tags),
+            progress=TransferBars(ctx),
+        )
     lines = []
     if result.fetched is not None and not result.fetched.up_to_date:
         lines += fetch_lines(result.fetched, color=ctx.color)

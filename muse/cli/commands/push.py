@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Push, and say what moved."""
-    from muse.cli.transfer import TransferBars, push_data, push_lines
+    from muse.cli.transfer import TransferBars, push_data, push_lines, resumable
     from muse.ops.push import PushOptions, push
     from muse.ops.remote_config import address_from, looks_like_address
 
@@ -59,19 +59,20 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         raise UsageError(
             "--delete goes with neither --tags nor --set-upstream.", hint="Run them one by one."
         )
-    result = push(
-        repo,
-        remote=remote,
-        branches=branches,
-        options=PushOptions(
-            set_upstream=args.set_upstream,
-            force=args.force,
-            leases=_leases(repo, lease),
-            tags=args.tags,
-            delete=args.delete,
-        ),
-        progress=TransferBars(ctx),
-    )
+    with resumable():
+        result = push(
+            repo,
+            remote=remote,
+            branches=branches,
+            options=PushOptions(
+                set_upstream=args.set_upstream,
+                force=args.force,
+                leases=_leases(repo, lease),
+                tags=args.tags,
+                delete=args.delete,
+            ),
+            progress=TransferBars(ctx),
+        )
     return Result(push_data(result), push_lines(result, color=ctx.color), notes=result.notes)
 
 
