@@ -14,7 +14,7 @@ from muse.core.commits import ObjectFormatError, parse_commit, parse_tag
 from muse.core.errors import BadTransferError, RemoteError, UnsafePathError
 from muse.core.pack_format import RecordError, expand
 from muse.core.paths import show_text
-from muse.core.trees import TreeFormatError, parse_tree
+from muse.core.trees import TreeFormatError, check_tree
 from muse.core.types import OBJECT_TYPES, from_raw, raw_object_id
 from muse.remotes.protocol import CHUNK_BYTES, MAX_PARSED_BYTES, ObjectRecord
 
@@ -101,7 +101,7 @@ class Vetting:
     def _check_format(self, record: ObjectRecord, payload: bytes) -> None:
         try:
             if record.kind == "tree":
-                parse_tree(payload)
+                check_tree(payload)
             elif record.kind == "commit":
                 parse_commit(payload)
             elif record.kind == "tag":

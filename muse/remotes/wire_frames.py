@@ -27,7 +27,7 @@ from muse.remotes.protocol import CHUNK_BYTES
 MAX_FRAME: Final = CHUNK_BYTES + (64 << 10)
 MAX_NAME: Final = 16
 # What is gathered before it is written, and what is read at once.
-BATCH_BYTES: Final = 128 << 10
+_WRITE_BYTES: Final = 64 << 10
 _READ_BYTES: Final = 256 << 10
 # So much may wait to be understood while we are busy sending; then it waits in the pipe.
 _READ_AHEAD: Final = 2 * MAX_FRAME
@@ -155,7 +155,7 @@ class Channel:
             WireError: It is too large.
         """
         self._out += encode_frame(list(message))
-        if len(self._out) >= BATCH_BYTES:
+        if len(self._out) >= _WRITE_BYTES:
             self.flush()
 
     def flush(self) -> None:
@@ -238,7 +238,7 @@ class Channel:
 
     def _put(self) -> None:
         try:
-            done = os.write(self._writer, memoryview(self._out)[:BATCH_BYTES])
+            done = os.write(self._writer, memoryview(self._out)[:_WRITE_BYTES])
         except BlockingIOError:
             return
         except (BrokenPipeError, ConnectionResetError):

@@ -25,6 +25,7 @@ from muse.core.trees import (
     EMPTY_TREE,
     TreeEntry,
     TreeFormatError,
+    check_tree,
     find_in_tree,
     format_tree,
     iter_tree,
@@ -188,6 +189,32 @@ def test_order_and_duplicates_are_checked() -> None:
         parse_tree(format_tree([TreeEntry(MODE_FILE, b"b", BLOB)]) + line)
     with pytest.raises(TreeFormatError):
         parse_tree(line + format_tree([two]))
+
+
+def test_a_check_refuses_what_parsing_refuses(tmp_path: Path) -> None:
+    """G11: trees that arrive are looked at in a faster way, which lets nothing more through."""
+    file, folder = b"100644 %b\0" + b"\x01" * 32, b"40000 %b\0" + b"\x01" * 32
+    check_tree(b"")
+    check_tree(file % b"a" + folder % b"b" + file % b"c")
+    check_tree(file % b"a-" + folder % b"a")
+    for payload in (
+        file % b"..",
+        file % b".muse",
+        folder % b".git",
+        file % b"a/b",
+        file % b"b" + file % b"a",
+        file % b"a" + file % b"a",
+        folder % b"a" + file % b"a-",
+        (file % b"a")[:-1],
+        file % b"a" + b"x",
+        b"160000 a\0" + b"\x01" * 32,
+    ):
+        for check in (check_tree, parse_tree):
+            with pytest.raises((TreeFormatError, UnsafePathError)):
+                check(payload)
+    # A file and a folder of one name, which do not stand beside one another.
+    with pytest.raises(TreeFormatError, match="two entries"):
+        check_tree(file % b"a" + file % b"a-" + folder % b"a")
 
 
 def test_paths_outside_are_refused(tmp_path: Path) -> None:

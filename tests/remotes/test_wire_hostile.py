@@ -12,6 +12,7 @@ from pathlib import Path
 from unicodedata import category
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ from muse.remotes.wire import WireRemote
 from muse.remotes.wire_errors import decode_error, encode_error
 from muse.remotes.wire_frames import MAX_FRAME, Channel, FrameParser, WireError, encode_frame
 from muse.remotes.wire_protocol import EAGER_BYTES, OURS, Versions
+from muse.remotes.wire_records import Squeezer
 from tests.remotes.repositories import add_commit, files_of, make_repo, reachable
 from tests.remotes.wires import SERVE, Wires
 
@@ -123,6 +125,22 @@ def move(remote: Remote) -> None:
 ASK: dict[str, Callable[[Remote], None]] = {
     ask.__name__: ask for ask in (refs, present, offer, receive, move)
 }
+
+
+def body(name: str, data: bytes) -> list[object]:
+    """Return a message with a squeezed body."""
+    return [name, len(data), Squeezer().squeeze(data)]
+
+
+def bodies(name: str, size: int, count: int) -> list[list[object]]:
+    """Return messages whose bodies follow one another."""
+    squeezer = Squeezer()
+    return [[name, size, squeezer.squeeze(b"x" * size)] for _ in range(count)]
+
+
+def batch(records: object) -> list[object]:
+    """Return a message that carries records."""
+    return body("objects", codec.pack(records))
 
 
 class TestClient:
@@ -236,22 +254,22 @@ class TestClient:
 
     def test_more_beside_an_offer_than_was_asked_for(self) -> None:
         """What comes along without being asked for is bounded."""
-        blob = [b"1" * 32, "blob", EAGER_BYTES // 4, b"x", False]
-        said: list[list[object]] = [["offered", 1, 0, True], ["objects", [blob] * 5], ["end"]]
+        blob = [b"1" * 32, "blob", EAGER_BYTES // 4, b"x"]
+        said: list[list[object]] = [["offered", 1, 0, True], batch([blob] * 5), ["end"]]
         with pytest.raises(RemoteError, match="more beside an offer"):
             hear([*HELLO], *said).offer([OID], [])
 
     @pytest.mark.parametrize(
         ("said", "reason"),
         [
-            ([["objects", [[b"1" * 32, "blob", 3, b"abc", False]]]], "do not hash"),
-            ([["objects", [[b"1" * 32, "blub", 3, b"abc", False]]]], "its type"),
-            ([["objects", [[b"1" * 32, "blob", -3, b"abc", False]]]], "its size"),
-            ([["objects", [[b"1" * 32, "blob", 3, b"abc", True]]]], "compress"),
-            ([["objects", [[b"1" * 32, "tree", 1 << 59, b"abc", False]]]], "too large"),
-            ([["large", b"1" * 32, "blob", 2 << 20], ["piece", b"x"], ["done"]], "shorter"),
+            ([batch([[b"1" * 32, "blob", 3, b"abc"]])], "do not hash"),
+            ([batch([[b"1" * 32, "blub", 3, b"abc"]])], "its type"),
+            ([batch([[b"1" * 32, "blob", -3, b"abc"]])], "its size"),
+            ([batch([[b"1" * 32, "blob", 4, b"abc"]])], "not the 4 announced"),
+            ([batch([[b"1" * 32, "tree", 1 << 59, b"abc"]])], "too large"),
+            ([["large", b"1" * 32, "blob", 2 << 20], body("piece", b"x"), ["done"]], "shorter"),
             (
-                [["large", b"1" * 32, "blob", (1 << 20) + 1]] + [["piece", b"x" * CHUNK_BYTES]] * 2,
+                [["large", b"1" * 32, "blob", (1 << 20) + 1], *bodies("piece", CHUNK_BYTES, 2)],
                 "longer",
             ),
         ],
@@ -271,28 +289,51 @@ class TestClient:
         """G11: what was offered holds, in number and by name."""
         here = make_repo(tmp_path / "here")
         blobs = [b"%d" % number for number in range(5)]
-        records = [[raw_object_id("blob", blob), "blob", len(blob), blob, False] for blob in blobs]
+        records = [[raw_object_id("blob", blob), "blob", len(blob), blob] for blob in blobs]
         remote = hear(
-            [*HELLO], ["ids", b"1" * 32], ["offered", 1, 1, False], ["objects", records], ["end"]
+            [*HELLO], ["ids", b"1" * 32], ["offered", 1, 1, False], batch(records), ["end"]
         )
-        with pytest.raises(RemoteError, match="announced|not asked for"):
+        with pytest.raises(RemoteError, match=r"announced|not asked for"):
             bring_offered(here, remote, remote.offer([OID], []))
 
     def test_records_of_the_wrong_form(self, tmp_path: Path) -> None:
         """Types and lengths again, where objects are expected."""
         raw = b"1" * 32
         for said in (
-            ["objects", [[raw, "blob", 3, b"abc"]]],
-            ["objects", [[b"1", "blob", 3, b"abc", False]]],
-            ["objects", [[raw, "blob", 3, "abc", False]]],
-            ["objects", [[raw, "blob", 3, b"abc", 0]]],
-            ["objects", [[raw, "blob", 3, b"x" * (CHUNK_BYTES + 1), False]]],
+            batch([[raw, "blob", 3]]),
+            batch([[b"1", "blob", 3, b"abc"]]),
+            batch([[raw, "blob", 3, "abc"]]),
+            batch([[raw, "blob", 3, b"x" * (CHUNK_BYTES + 1)]]),
+            batch(3),
+            body("objects", b"\xc1"),
+            ["objects", 10, b"not squeezed"],
+            ["objects", 11, Squeezer().squeeze(b"ten bytes.")],
+            ["objects", MAX_FRAME + 1, b""],
+            ["objects", 1 << 40, b""],
+            ["objects", -1, b""],
             ["objects", 3],
+            ["objects", []],
             ["listing"],
         ):
             remote = hear([*HELLO], ["ids", raw], ["offered", 1, 1, False], said, ["end"])
             with pytest.raises(RemoteError, match="does not speak"):
                 list(remote.send(remote.offer([OID], [])))
+
+    def test_a_bomb_expands_to_what_it_announced_at_most(self, tmp_path: Path) -> None:
+        """A gigabyte of zeros in a few kilobytes costs what a frame may hold."""
+        bomb = zstandard.ZstdCompressor().compress(bytes(1 << 30))
+        assert len(bomb) < 1 << 17
+        for size in (100, MAX_FRAME):
+            said = ["objects", size, bomb]
+            remote = hear([*HELLO], ["ids", b"1" * 32], ["offered", 1, 1, False], said, ["end"])
+            offered = remote.offer([OID], [])
+            tracemalloc.start()
+            try:
+                with pytest.raises(RemoteError, match="does not speak"):
+                    list(remote.send(offered))
+                assert tracemalloc.get_traced_memory()[1] < 16 << 20
+            finally:
+                tracemalloc.stop()
 
     def test_an_announced_gigabyte_costs_nothing(self) -> None:
         """A length is refused before memory is set aside for it."""
@@ -403,6 +444,7 @@ class TestServer:
         [
             [["receive", -1, None]],
             [["receive", 1, None], ["objects", [1]]],
+            [["receive", 1, None], batch([1])],
             [["receive", 1, None], ["refs"]],
             [["receive", 1, None], ["end"]],
             [["receive", 1, None], ["end", 1, None]],
