@@ -8,11 +8,14 @@ every exception is translated here.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgpack
 
 SEAL_SIZE: Final = 32
+# From here on msgpack writes the length of bytes in four of its own.
+_LARGE: Final = 1 << 16
 
 
 class CodecError(ValueError):
@@ -50,8 +53,27 @@ def unpack(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides 
 
 def seal(value: object) -> bytes:
     """Encode a value and append the SHA-256 of the encoding."""
-    body = pack(value)
-    return body + hashlib.sha256(body).digest()
+    pieces = list(_encode(value))
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return b"".join([*pieces, digest.digest()])
+
+
+def _encode(value: object) -> Iterator[bytes]:
+    """Yield the encoding of a value in pieces; large bytes in a dict are pieces themselves."""
+    if not isinstance(value, dict):
+        yield pack(value)
+        return
+    yield bytes(msgpack.Packer().pack_map_header(len(value)))
+    for name, item in value.items():
+        yield pack(name)
+        if isinstance(item, bytes) and len(item) >= _LARGE:
+            # As msgpack would write it, which takes three times the memory meanwhile.
+            yield b"\xc6" + len(item).to_bytes(4, "big")
+            yield item
+        else:
+            yield pack(item)
 
 
 def unseal(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape

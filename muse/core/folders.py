@@ -165,7 +165,7 @@ class Folders:
         """Return the folders to list after HEAD's tree moved; they count as unknown until then.
 
         Args:
-            changed: The paths that differ between the two trees.
+            changed: The paths that differ between the two trees, and any others.
             left: Those of them that the new tree does not have: they may be untracked now.
         """
         found = {path.rpartition(b"/")[0] for path in left}

@@ -55,14 +55,27 @@ class PackedPaths(Sequence[bytes]):
         return iter(self[:])
 
     @property
-    def packed(self) -> tuple[bytes, bytes]:
-        """Both arguments as bytes."""
-        return self._data.tobytes(), self._ends.tobytes()
+    def data(self) -> memoryview:
+        """The paths as they lie in memory."""
+        return self._data
+
+    @property
+    def ends(self) -> Column:
+        """Where the NUL of each of them is."""
+        return self._ends
 
 
-def pack_paths(paths: Sequence[bytes]) -> tuple[bytes, bytes]:
-    """Return what `PackedPaths` is made of: the paths, and the column of their ends."""
+def path_ends(paths: Sequence[bytes]) -> Column:
+    """Return where the NUL of each path is, when they are packed."""
     if isinstance(paths, PackedPaths):
-        return paths.packed
-    ends = array("I", accumulate(map(len, paths), lambda end, size: end + 1 + size))
-    return b"".join([path + b"\0" for path in paths]), ends.tobytes()
+        return paths.ends
+    return array("I", accumulate(map(len, paths), lambda end, size: end + 1 + size))
+
+
+def iter_packed(paths: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+    """Yield the packed paths in pieces."""
+    if isinstance(paths, PackedPaths):
+        yield paths.data
+    elif paths:
+        yield b"\0".join(paths)
+        yield b"\0"

@@ -165,6 +165,9 @@ def _visible(char: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else char
 
 
+_NO_NAMES: Final = frozenset({b"", b".", b"..", b".git", b".muse"})
+
+
 def is_reserved_name(name: bytes, *, fold: bool = CASE_FOLDING) -> bool:
     """Tell whether a name may never be tracked: it is Muse's or git's own folder.
 
@@ -199,6 +202,11 @@ def check_name(name: bytes, *, where: bytes = b"", fold: bool = CASE_FOLDING) ->
         f"'{show_path(full)}' {problem}; refused.",
         hint="Nothing was written. The object that names it is hostile or damaged.",
     )
+
+
+def is_plain_name(name: bytes) -> bool:
+    """Tell quickly that `check_name` has nothing against a name without a NUL."""
+    return name not in _NO_NAMES and b"/" not in name and not CASE_FOLDING
 
 
 def check_path(path: bytes, *, fold: bool = CASE_FOLDING) -> None:

@@ -86,16 +86,15 @@ def decode_stage(data: bytes) -> Stage:
 def encode_stage(stage: Mapping[bytes, FileEntry | None]) -> bytes:
     """Encode a stage for `Transaction.write_file`."""
     paths = sorted(stage)
-    entries = [stage[path] for path in paths]
-    modes = array("I", (entry[0] if entry else 0 for entry in entries))
-    return seal(
-        {
-            "format": FORMAT,
-            "paths": b"\0".join(paths),
-            "modes": modes.tobytes(),
-            "ids": b"".join(entry[1] if entry else _NO_ID for entry in entries),
-        }
-    )
+    modes = array("I")
+    ids = bytearray()
+    for path in paths:
+        mode, raw = stage[path] or (0, _NO_ID)
+        modes.append(mode)
+        ids += raw
+    packed = b"\0".join(paths)
+    del paths
+    return seal({"format": FORMAT, "paths": packed, "modes": modes.tobytes(), "ids": bytes(ids)})
 
 
 def _modes(data: bytes) -> array[int]:
@@ -126,7 +125,10 @@ class TreeFiles:
 
     def is_folder(self, path: bytes) -> bool:
         """Tell whether the tree has a folder of this name; the root is one when not empty."""
-        return bool(self._folder(path))
+        if not path:
+            return self._tree != EMPTY_TREE
+        entry = self._find(path)
+        return entry is not None and entry.mode == MODE_TREE and entry.raw != EMPTY_TREE
 
     def iter_below(self, path: bytes) -> Iterator[tuple[bytes, FileEntry]]:
         """Yield (path, (mode, id)) of every file below a folder, in order; none for a file."""

@@ -24,6 +24,8 @@ from muse.core.types import MODE_TREE, RawId
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
 
+# So many changes of the base are in memory at once.
+_BATCH: Final = 16_384
 UNKNOWN: Final[StatKey] = (0, 0, 0, 0, 0)
 # (path, entry before, entry after): one file that differs between two trees.
 BaseChange = tuple[bytes, FileEntry | None, FileEntry | None]
@@ -51,26 +53,35 @@ class StatCache:
         self.ignore_files: dict[bytes, tuple[StatKey, bytes]] = {}
         self.gitignore = gitignore
 
-    def move_to(self, store: ObjectStore, tree: RawId) -> list[BaseChange]:
-        """Make another tree the base; costs what differs between the two.
+    def iter_move_to(self, store: ObjectStore, tree: RawId) -> Iterator[BaseChange]:
+        """Make another tree the base while this is iterated; costs what differs between the two.
 
-        Returns:
-            What changed.
+        Yields:
+            What changed, once it is in the columns.
 
         Raises:
-            ObjectNotFoundError: The new tree is not whole.
+            ObjectNotFoundError: The new tree is not whole; this cache is of no use any more.
             CorruptObjectError: Likewise.
         """
+        batch: list[BaseChange] = []
         try:
-            changes = list(diff_trees(store, self.tree, tree))
+            for change in diff_trees(store, self.tree, tree):
+                batch.append(change)
+                if len(batch) == _BATCH:
+                    yield from self._take(batch)
+                    batch = []
         except (ObjectNotFoundError, CorruptObjectError):
             # The tree of an amended commit, say, that gc took since: compare with the columns.
-            changes = list(self._diff_columns(store, tree))
+            yield from self._take(batch)
+            batch = list(self._diff_columns(store, tree))
+        yield from self._take(batch)
+        self.tree = tree
+
+    def _take(self, changes: list[BaseChange]) -> list[BaseChange]:
         files = self.files
         files.insert(path for path, _, new in changes if new and files.find(path) < 0)
         for path, _, new in changes:
             files.set_base(files.find(path), new)
-        self.tree = tree
         return changes
 
     def _diff_columns(self, store: ObjectStore, tree: RawId) -> Iterator[BaseChange]:

@@ -6,7 +6,8 @@ is replaced as a whole and never changed in place, so whoever has it mapped keep
 ========  =======================================================================================
 8 bytes   how long the index is
 index     msgpack: what is small, and how long each block is
-blocks    paths, where each ends, blob ids, and the columns of numbers, behind each other
+blocks    paths, where each ends, blob ids, the columns of numbers; rows whose content is not the
+          base's, and its ids; untracked names
 32 bytes  SHA-256 of all before it
 ========  =======================================================================================
 """
@@ -22,12 +23,12 @@ from array import array
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from muse.core import codec, temps
 from muse.core.errors import MuseError
 from muse.core.io import NewFile, make_dirs
-from muse.core.packed_paths import PackedPaths, pack_paths
+from muse.core.packed_paths import PackedPaths, iter_packed, path_ends
 from muse.core.paths import stat_cache_path
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import CODES, StatColumns
@@ -90,38 +91,47 @@ def _marks() -> list[object]:
     return [FORMAT, sys.byteorder, array("I").itemsize, array("q").itemsize]
 
 
-def _iter_pieces(cache: StatCache) -> Iterator[bytes]:
+def _iter_pieces(cache: StatCache) -> Iterator[bytes | memoryview]:
     """Yield what the file holds, but for the digest at its end."""
     files = cache.files
     if files.loose:
         files.insert(list(files.loose))
     # Rows that neither the tree nor a known file needs.
     files.keep([base or known for base, known in zip(files.base_modes, files.modes, strict=True)])
-    paths, ends = pack_paths(files.paths)
-    columns = files.columns
-    sizes = [len(paths), len(ends), len(files.base_ids)]
+    ends = path_ends(files.paths)
+    rows = array("I", map(files.find, files.differs))
+    untracked = b"\0".join(_iter_untracked(cache))
+    sizes = [ends[-1] + 1 if files.paths else 0, ends.itemsize * len(ends), len(files.base_ids)]
     sizes += [array(code).itemsize * len(files) for code in CODES]
+    sizes += [rows.itemsize * len(rows), RAW_ID_SIZE * len(rows), len(untracked)]
     index = codec.pack([_marks(), sizes, *_iter_small_values(cache)])
-    yield len(index).to_bytes(_LENGTH, "little") + index
-    yield paths
-    yield ends
-    yield bytes(files.base_ids)
-    for column in columns:
+    yield len(index).to_bytes(_LENGTH, "little")
+    yield index
+    yield from iter_packed(files.paths)
+    yield ends.tobytes()
+    yield memoryview(files.base_ids)
+    for column in files.columns:
         yield column.tobytes()
+    yield rows.tobytes()
+    yield b"".join(files.differs.values())
+    yield untracked
+
+
+def _iter_untracked(cache: StatCache) -> Iterator[bytes]:
+    """Yield folders, and after each its names; a name has no slash, and neither has a NUL."""
+    for folder, names in cache.untracked.items():
+        yield folder
+        yield b"/".join(sorted(names))
 
 
 def _iter_small_values(cache: StatCache) -> Iterator[object]:
     """Yield what the index holds besides sizes, in the order in which `_decode` takes it."""
-    files = cache.files
     listed = sorted(cache.folders)
     keys = [cache.folders[folder] or (1, 0, 0, 0, 0) for folder in listed]
     yield cache.tree
     yield cache.gitignore
-    rows = array("I", map(files.find, files.differs))
-    yield [rows.tobytes(), b"".join(files.differs.values())]
     yield b"\0".join(listed)
     yield [array(code, (key[i] for key in keys)).tobytes() for i, code in enumerate(_KEY_CODES)]
-    yield {f: b"\0".join(sorted(n)) for f, n in cache.untracked.items()}
     yield [[p, *key, digest] for p, (key, digest) in cache.ignore_files.items()]
 
 
@@ -130,23 +140,27 @@ def _decode(data: memoryview) -> StatCache | None:
     index = codec.unpack(data[_LENGTH:start])
     if index[0] != _marks():
         return None
-    _, sizes, tree, gitignore, differs, folders, folder_keys, untracked, ignore_files = index
+    _, sizes, tree, gitignore, folders, folder_keys, ignore_files = index
     cache = StatCache(gitignore=gitignore)
     cache.tree = RawId(tree)
-    files = _decode_columns(data[start:], sizes)
+    bounds = list(accumulate(sizes, initial=start))
+    if bounds[-1] != len(data) or sorted(bounds) != bounds:
+        return None
+    *columns, rows, raws, untracked = (data[low:high] for low, high in pairwise(bounds))
+    files = _decode_columns(columns)
     if files is None:
         return None
     cache.files = files
-    rows = array("I", differs[0])
-    for i, row in enumerate(rows):
-        raw = differs[1][i * RAW_ID_SIZE : (i + 1) * RAW_ID_SIZE]
+    for i, row in enumerate(rows.cast("I")):
+        raw = bytes(raws[i * RAW_ID_SIZE : (i + 1) * RAW_ID_SIZE])
         files.differs[files.paths[row]] = RawId(raw)
     numbers = [array(code, data) for code, data in zip(_KEY_CODES, folder_keys, strict=True)]
     # The root's path is empty, so one empty text is one folder.
     listed = folders.split(b"\0") if numbers[0] else []
     for folder, key in zip(listed, zip(*numbers, strict=True), strict=True):
         cache.folders[folder] = None if key[0] == 1 else key
-    cache.untracked = {f: set(names.split(b"\0")) for f, names in untracked.items()}
+    texts = iter(bytes(untracked).split(b"\0") if untracked else ())
+    cache.untracked = {folder: set(next(texts).split(b"/")) for folder in texts}
     cache.ignore_files = {
         path: ((mode, inode, size, mtime_ns, ctime_ns), digest)
         for path, mode, inode, size, mtime_ns, ctime_ns, digest in ignore_files
@@ -154,12 +168,9 @@ def _decode(data: memoryview) -> StatCache | None:
     return cache
 
 
-def _decode_columns(data: memoryview, sizes: list[Any]) -> StatColumns | None:
-    """Lay columns over the blocks; None when they do not fit each other."""
-    bounds = list(accumulate(sizes, initial=0))
-    if bounds[-1] != len(data) or sorted(bounds) != bounds:
-        return None
-    paths, ends, ids, *numbers = (data[low:high] for low, high in pairwise(bounds))
+def _decode_columns(blocks: list[memoryview]) -> StatColumns | None:
+    """Lay columns over their blocks; None when they do not fit each other."""
+    paths, ends, ids, *numbers = blocks
     files = StatColumns()
     files.base_ids = ids
     columns = [block.cast(code) for code, block in zip(CODES, numbers, strict=True)]

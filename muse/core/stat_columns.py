@@ -171,6 +171,8 @@ class StatColumns:
     def insert(self, paths: Iterable[bytes]) -> None:
         """Add rows, without base, for paths that have none; what is loose about them moves in."""
         new = sorted(paths)
+        if not new:
+            return
         known = [self.loose.pop(path, None) for path in new]
         self.differs.update((p, k[1]) for p, k in zip(new, known, strict=True) if k)
         fresh = [array(code, [0]) * len(new) for code in CODES]

@@ -13,7 +13,7 @@ from operator import lt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.errors import CorruptObjectError
-from muse.core.paths import check_name, check_path
+from muse.core.paths import check_name, check_path, is_plain_name
 from muse.core.types import (
     FILE_MODES,
     MODE_FILE,
@@ -95,7 +95,7 @@ def parse_tree(payload: bytes, *, strict_names: bool = True) -> list[TreeEntry]:
     """
     entries: list[TreeEntry] = []
     at, end = 0, len(payload)
-    last_key = b""
+    last_key = last_name = b""
     while at < end:
         space = payload.find(b" ", at, at + 8)
         nul = payload.find(b"\0", space + 1) if space > 0 else -1
@@ -106,14 +106,14 @@ def parse_tree(payload: bytes, *, strict_names: bool = True) -> list[TreeEntry]:
             raise TreeFormatError(f"unknown mode {payload[at:space]!r}")
         name = payload[space + 1 : nul]
         at = nul + 1 + RAW_ID_SIZE
-        if strict_names:
+        # Asked here first, since this loop sees every name of a history.
+        if strict_names and not is_plain_name(name):
             check_name(name)
-        entry = TreeEntry(mode, name, RawId(payload[nul + 1 : at]))
-        key = _sort_key(entry)
-        if entries and (key <= last_key or name == entries[-1].name):
+        key = name + b"/" if mode == MODE_TREE else name
+        if entries and (key <= last_key or name == last_name):
             raise TreeFormatError(f"entries out of order at {name!r}")
-        last_key = key
-        entries.append(entry)
+        last_key, last_name = key, name
+        entries.append(TreeEntry(mode, name, RawId(payload[nul + 1 : at])))
     return entries
 
 
@@ -230,26 +230,47 @@ def update_tree(
     Raises:
         UnsafePathError: A path that could escape.
     """
-    nested: _Changes = {}
-    # Removals first, so that a file which makes way for a folder of its name does not erase it.
-    for path, value in sorted(changes.items(), key=lambda item: (item[1] is not None, item[0])):
-        check_path(path)
-        folder = nested
-        *parents, name = path.split(b"/")
-        for parent in parents:
-            below = folder.get(parent)
-            if not isinstance(below, dict):
-                below = folder[parent] = {}
-            folder = below
-        if value is None and isinstance(folder.get(name), dict):
-            continue
-        folder[name] = value
+    nested = _nest(changes)
     new: list[tuple[RawId, bytes]] = []
     root = _update(store, base, nested, new)
     if root is None:
         new.append((EMPTY_TREE, b""))
         root = EMPTY_TREE
     return TreeUpdate(root, new)
+
+
+def _nest(changes: Mapping[bytes, tuple[int, RawId] | None]) -> _Changes:
+    """Return changes by folder."""
+    nested: _Changes = {}
+    # Removals first, so that a file which makes way for a folder of its name does not erase it.
+    for path in sorted(path for path, value in changes.items() if value is None):
+        check_path(path)
+        folder, _, name = path.rpartition(b"/")
+        below = _nested_folder(nested, folder)
+        if not isinstance(below.get(name), dict):
+            below[name] = None
+    # In order of paths, the files of a folder come one after the other; and a file comes before
+    # what is below a folder of its name.
+    last_folder, below = None, nested
+    for path in sorted(path for path, value in changes.items() if value is not None):
+        folder, _, name = path.rpartition(b"/")
+        if folder != last_folder:
+            check_path(path)
+            last_folder, below = folder, _nested_folder(nested, folder)
+        elif b"\0" in name or not is_plain_name(name):
+            check_path(path)
+        below[name] = changes[path]
+    return nested
+
+
+def _nested_folder(nested: _Changes, folder: bytes) -> _Changes:
+    """Return a folder's changes; a file in its way gives way."""
+    for name in folder.split(b"/") if folder else ():
+        below = nested.get(name)
+        if not isinstance(below, dict):
+            below = nested[name] = {}
+        nested = below
+    return nested
 
 
 def _update(

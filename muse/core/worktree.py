@@ -342,9 +342,10 @@ class WorkTree:
         if tree == self.cache.tree:
             return 0
         self.files.forget_folders()
-        changes = self.cache.move_to(self._store, tree)
+        count = 0
         left: list[bytes] = []
-        for path, old, new in changes:
+        for path, old, new in self.cache.iter_move_to(self._store, tree):
+            count += 1
             self.touched.add(path)
             if new is None:
                 left.append(path)
@@ -356,7 +357,7 @@ class WorkTree:
                 if entry is not None and entry[1] == UNREAD:
                     entry = self.files.look(path)
                 self._set(path, new, entry)
-        affected = self._folders.affected_by([path for path, *_ in changes], left)
+        affected = self._folders.affected_by(self.touched, left)
         if self._scanned:
             self._list(affected)
-        return len(changes)
+        return count

@@ -82,13 +82,16 @@ def add(
         removed = [path for path, entry in changes.items() if not entry]
         result = _result(plan, read, removed, stage, head)
         tx.summary = f"add: {_count(len(changes), 'path')}"
+        # A hundred thousand paths are held once, not five times, while the stage is written. What
+        # the cache says of files is true whether or not the stage comes to name them.
+        del plan, read, removed
+        if engine is not None:
+            engine.save()
+            del engine
         after = change_stage(stage, changes, head=head)
-        # A hundred thousand paths are held once, not five times, while the files are written.
-        del plan, changes, read, removed
+        del changes
         write_stage(repo, tx, before=stage, after=after)
         del stage, after, head
-    if engine is not None:
-        engine.save()
     return result
 
 

@@ -29,6 +29,7 @@ class CommitResult:
         parent_tree: The tree before it, for counting what changed.
         took_all: True when the stage was empty and all changes of the working tree went in.
         passed_by: Folders that did not go in because they are repositories of their own.
+        only_added: How many files a first commit holds; None when there was something before.
     """
 
     oid: ObjectId
@@ -37,6 +38,7 @@ class CommitResult:
     parent_tree: bytes
     took_all: bool
     passed_by: tuple[bytes, ...] = ()
+    only_added: int | None = None
 
 
 def commit(
@@ -109,7 +111,10 @@ def commit(
             tx.set_head(commit=oid, log=tx.summary)
         if stage_path(repo.root).exists():
             tx.remove_file(stage_path(repo.root))
-    return CommitResult(oid, made, head.branch, before, took_all, tuple(passed_by))
+    only_added = sum(map(bool, stage.values())) if before == EMPTY_TREE and not amend else None
+    return CommitResult(
+        oid, made, head.branch, before, took_all, tuple(passed_by), only_added=only_added
+    )
 
 
 def _collect(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from muse.core import codec
 from muse.core.codec import CodecError, seal
 from muse.core.errors import CorruptFileError
 from muse.core.object_store import ObjectStore
@@ -181,3 +182,14 @@ class TestSameAsGit:
             stage = change_stage(stage, {path: entry}, head=files)
         ours = stage_tree(mirror.store, tree, stage).root
         assert ours.hex().encode() == mirror.git("write-tree").strip()
+
+
+class TestLargeStage:
+    """A stage of many files is written as a small one is, with less memory."""
+
+    @pytest.mark.parametrize("size", [0xFF, 0xFFFF, 0x10000, 0x20001])
+    def test_large_bytes_are_what_msgpack_writes(self, size: int) -> None:
+        """On either side of each length's limit the bytes are those of msgpack itself."""
+        value = {"format": 1, "paths": bytes(size), "more": [b"x" * size, None], "name": "ü"}
+        assert codec.seal(value)[: -codec.SEAL_SIZE] == codec.pack(value)
+        assert codec.unseal(codec.seal(value)) == value

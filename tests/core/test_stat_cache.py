@@ -136,7 +136,7 @@ class TestMovingBase:
         for files in steps:
             tree = store_tree(store, files)
             after = flatten(store, tree)
-            changes = {path: (old, new) for path, old, new in cache.move_to(store, tree)}
+            changes = {path: (old, new) for path, old, new in cache.iter_move_to(store, tree)}
             assert bases(cache.files) == after
             assert cache.files.base_paths() == set(after)
             assert changes == {
@@ -151,10 +151,10 @@ class TestMovingBase:
         store = ObjectStore(tmp_path)
         cache = StatCache()
         old = store_tree(store, {b"a/b": (MODE_FILE, ID[1]), b"c": (MODE_FILE, ID[2])})
-        cache.move_to(store, old)
+        assert list(cache.iter_move_to(store, old))
         os.unlink(store.loose_path(old))
         new = store_tree(store, {b"a/b": (MODE_FILE, ID[1]), b"d": (MODE_FILE, ID[2])})
-        changes = cache.move_to(store, new)
+        changes = list(cache.iter_move_to(store, new))
         assert sorted(path for path, *_ in changes) == [b"c", b"d"]
         assert bases(cache.files) == flatten(store, new)
 
@@ -182,7 +182,7 @@ def make_cache(store: ObjectStore) -> StatCache:
     """Return a cache with something in every part."""
     cache = StatCache(gitignore=False)
     tree = store_tree(store, {b"a/b": (MODE_FILE, ID[1]), b"\xff\n": (MODE_EXEC, ID[2])})
-    cache.move_to(store, tree)
+    assert list(cache.iter_move_to(store, tree))
     cache.files.remember(b"a/b", key(), ID[1])
     cache.files.remember(b"\xff\n", key(number=2), ID[3])
     cache.files.remember(b"new", key(number=3), ID[0])

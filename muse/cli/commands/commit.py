@@ -9,11 +9,8 @@ from muse.cli.context import Context, Result
 from muse.core.errors import MuseError
 
 if TYPE_CHECKING:  # start-up time
-    from collections.abc import Sequence
-
     from muse.core.commits import Signature
     from muse.core.repo import Repository
-    from muse.core.tree_diff import Change
     from muse.ops.commit import CommitResult
 
 SUMMARY = "record what is staged; with nothing staged, all changes"
@@ -103,22 +100,18 @@ def _people(
 
 def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
     from muse.cli.render import commit_data, paint, plural, short, show_path, show_text
-    from muse.core.tree_diff import RenameOptions, diff_trees
-    from muse.core.types import to_raw
 
-    # An amended commit is told by what it changes now, not by what the amending did to it.
     parents = made.commit.parents
-    before = repo.base_tree(to_raw(made.oid), made.commit)
-    changes = diff_trees(repo.objects, before, made.commit.tree, renames=RenameOptions(percent=100))
-    counts = _count(changes)
+    counts = _count(repo, made)
+    total = sum(counts.values())
     where = show_text(made.branch) if made.branch else "detached HEAD"
     first = "" if parents else "first commit, "
     oid = paint(short(made.oid), "id", on=ctx.color)
     where = paint(where, "branch", on=ctx.color)
     lines = [f"[{where} {first}{oid}] {show_text(made.commit.subject)}"]
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    lines.append(f"{plural(len(changes), 'file')} changed{': ' + told if told else ''}")
-    if made.took_all and changes:
+    lines.append(f"{plural(total, 'file')} changed{': ' + told if told else ''}")
+    if made.took_all and total:
         lines.append("Nothing was staged, so all changes were committed.")
     lines += [
         f"{show_path(path)} is a repository of its own and was passed by."
@@ -127,15 +120,26 @@ def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
     data = commit_data(made.oid, made.commit) | {
         "branch": made.branch,
         "took_all": made.took_all,
-        "files_changed": len(changes),
+        "files_changed": total,
         "passed_by": [show_path(path) for path in made.passed_by],
         **counts,
     }
     return Result(data, lines)
 
 
-def _count(changes: Sequence[Change]) -> dict[str, int]:
+def _count(repo: Repository, made: CommitResult) -> dict[str, int]:
+    """Count what a commit changed, by kind."""
     counts = {"added": 0, "modified": 0, "deleted": 0, "renamed": 0}
-    for change in changes:
+    if made.only_added is not None:
+        # Without reading the trees back: a first commit may have many.
+        counts["added"] = made.only_added
+        return counts
+    from muse.core.tree_diff import RenameOptions, diff_trees
+    from muse.core.types import to_raw
+
+    # An amended commit is told by what it changes now, not by what the amending did to it.
+    before = repo.base_tree(to_raw(made.oid), made.commit)
+    options = RenameOptions(percent=100)
+    for change in diff_trees(repo.objects, before, made.commit.tree, renames=options):
         counts[KINDS.get(change.kind, "modified")] += 1
     return counts
