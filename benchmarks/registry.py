@@ -39,6 +39,7 @@ GROUPS: Final = {
     "live": Group("rows_live", "a running process"),
     "sweep": Group("rows_sweep", "the sweep"),
     "push": Group("rows_push", "push and clone"),
+    "wire": Group("rows_wire", "push and clone over ssh"),
     "switch": Group("rows_switch", "switch"),
     "history": Group("rows_history", "history, verify and gc"),
 }

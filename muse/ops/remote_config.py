@@ -89,7 +89,7 @@ def find_remote(repo: Repository, name: str) -> RemoteInfo:
         f"There is no remote '{show_text(name)}'.",
         hint=f"There are: {names}."
         if names
-        else f"Add one with 'muse remote add {show_text(name)} <path>'.",
+        else f"Add one with 'muse remote add {show_text(name)} <path or host:path>'.",
     )
 
 
@@ -147,8 +147,8 @@ def default_remote(repo: Repository, branch: str | None) -> RemoteInfo:
     if not remotes:
         raise RefNotFoundError(
             "This repository knows no remote.",
-            hint="Add one with 'muse remote add origin <path>'; 'muse init --bare <path>' makes "
-            "an empty repository to push to.",
+            hint="Add one with 'muse remote add origin <path or host:path>'; "
+            "'muse init --bare <path>' makes an empty repository to push to.",
         )
     raise RefNotFoundError(
         f"There are {len(remotes)} remotes, and none is called 'origin'.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -88,6 +90,14 @@ class TestByHand:
         assert "as last fetched" in shown
         log = json.loads(muse("reflog", "--json", "main", cwd=hub).stdout)
         assert "Ada" in json.dumps(log)
+
+    def test_init_there_says_what_to_type_here(self, tmp_path: Path, sshd: Sshd, muse: Run) -> None:
+        """Whoever makes a repository through ssh is given an address that works by ssh."""
+        command = [*shlex.split(sshd.command), "here", f"muse init --bare {tmp_path}/hub"]
+        told = subprocess.run(command, capture_output=True, check=True).stderr.decode()
+        (url,) = re.findall(r"remote add origin (\S+)'", told)
+        assert url.startswith("ssh://")
+        muse("clone", url, "copy", cwd=tmp_path)
 
     def test_a_home_there(self, tmp_path: Path, sshd: Sshd, muse: Run) -> None:
         """``~`` is the home on the other side, whatever it is here."""

@@ -49,10 +49,22 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     text = f"Created {kind} in {where}, on branch {show_path(made.branch)}."
     go = "" if args.dir == "." else f"'cd {show_path(args.dir)}', then "
     step = (
-        f"Next, in the repository to push from: 'muse remote add origin {where}', "
+        f"Next, in the repository to push from: 'muse remote add origin {_address(ctx, where)}', "
         "then 'muse push -u origin main'."
         if made.bare
         else f"Next: {go}'muse status' shows what is there, "
         "and 'muse commit -m \"First\"' records all of it."
     )
     return Result(data, text, notes=(step,))
+
+
+def _address(ctx: Context, where: str) -> str:
+    """Return how a repository to push to is named, from where the user sits."""
+    # "their-ip their-port our-ip our-port": whoever came by ssh will push by ssh.
+    words = ctx.env.get("SSH_CONNECTION", "").split()
+    if len(words) != 4 or " " in where:
+        return where
+    host = f"[{words[2]}]" if ":" in words[2] else words[2]
+    user = ctx.env.get("USER") or ctx.env.get("LOGNAME") or ""
+    account = f"{user}@{host}" if user else host
+    return f"{account}:{where}" if words[3] == "22" else f"ssh://{account}:{words[3]}{where}"
