@@ -29,9 +29,12 @@ from muse.core import temps
 from muse.core.durability import are_syncs_waived
 from muse.core.errors import IoFailedError
 from muse.core.overlay import find_overlaid
+from muse.core.paths import temp_folder
 
 _O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
+# What a file system answers that has nothing better than fsync.
+_NO_FULLFSYNC: Final = {errno.ENOTSUP, errno.ENOTTY, errno.EINVAL}
 # What a system or file system answers that has no nameless files.
 _NO_TMPFILE: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
 # A link in place of a log must not lead out of the repository.
@@ -54,19 +57,26 @@ def sync_fd(fd: int) -> None:
         return
     if _FULLFSYNC is not None:
         # macOS: fsync leaves the bytes in the drive's own cache.
-        fcntl.fcntl(fd, _FULLFSYNC)
-    else:
-        os.fsync(fd)
-
-
-def sync_dir(path: Path) -> None:
-    """Make the names in a folder durable: against a power cut that forgets a rename."""
-    if are_syncs_waived():
-        return
-    with io_errors("make durable", path):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(fd)
+            fcntl.fcntl(fd, _FULLFSYNC)
+            return
+        except OSError as error:
+            if error.errno not in _NO_FULLFSYNC:
+                raise
+    os.fsync(fd)
+
+
+def sync_dir(path: Path | str) -> None:
+    """Make the names in a folder durable: against a power cut that forgets a rename."""
+    sync_path(path)
+
+
+def sync_path(path: Path | str) -> None:
+    """Make a folder durable, or a file that somebody else may have written and not synced."""
+    with io_errors("make durable", path):
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync_fd(fd)
         finally:
             os.close(fd)
 
@@ -246,11 +256,7 @@ class NewFile:
 
 
 def replace_link(target: bytes, name: bytes, *, folder_fd: int, family: temps.Family) -> None:
-    """Make a symlink in an open folder, in one step over what is there.
-
-    Raises:
-        OSError: As the system gives it; the caller knows the whole path.
-    """
+    """Make a symlink in an open folder, in one step over what is there; may raise OSError."""
     temp = os.fsencode(temps.new_name(family))
     os.symlink(target, temp, dir_fd=folder_fd)
     try:
@@ -269,21 +275,12 @@ def read_bytes(path: Path, *, doing: str) -> bytes | None:
     overlaid = find_overlaid(os.fspath(path))
     if overlaid is not None:
         return overlaid[0]
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise IoFailedError(doing, path=os.fspath(path), error=error) from error
-
-
-def temp_folder(path: Path) -> Path:
-    """Return where the temp of a file lives: ``.muse/tmp`` if inside ``.muse``, else beside it."""
-    for parent in path.parents:
-        if parent.name == ".muse":
-            return parent / "tmp"
-    return path.parent
+    with io_errors(doing, path):
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def write_bytes_atomic(
@@ -327,11 +324,13 @@ def write_bytes_atomic(
             make_dirs(path.parent, durable=durable)
             new.publish(path, replace=True)
     if durable:
-        sync_dir(path.parent)
+        # Both ends of the rename: a cut may keep the old name as well as the new one.
+        for end in dict.fromkeys((path.parent, folder)):
+            sync_dir(end)
 
 
 def write_text_atomic(path: Path, text: str, *, durable: bool = False) -> None:
-    """Replace a file's content with UTF-8 text; see `write_bytes_atomic`."""
+    """Replace a file's text; see `write_bytes_atomic`."""
     write_bytes_atomic(path, text.encode("utf-8", "surrogateescape"), durable=durable)
 
 

@@ -119,18 +119,53 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
             # What a crash left behind the last whole record was never reported.
             os.ftruncate(fd, journal.end)
             try:
+                if not journal.end:
+                    # Before there is a record: whoever finds one knows that the name is durable.
+                    io.sync_dir(path.parent)
                 _write_at(fd, data, journal.end)
                 io.sync_fd(fd)
-                if not journal.end:
-                    io.sync_dir(path.parent)
             except (OSError, IoFailedError):
                 # A failed sync is final: this record must not come true after its error.
                 with contextlib.suppress(OSError):
                     os.ftruncate(fd, journal.end)
+                doubt(root)
                 raise
         finally:
             os.close(fd)
     return Journal((*journal.records, record), journal.end + len(data))
+
+
+def doubt(root: Path) -> None:
+    """Remember that a sync failed: the next writer trusts no file that it was about.
+
+    The system marks what it could not write as written, so that another sync of the same file
+    would succeed and mean nothing. The mark need not be durable: it speaks of what is in memory
+    only, and a power cut takes both.
+    """
+    with contextlib.suppress(IoFailedError):
+        io.write_bytes_atomic(_doubt_path(root), b"")
+
+
+def _doubt_path(root: Path) -> Path:
+    return journal_dir(root) / "doubt"
+
+
+def _renew(store: ObjectStore, journal: Journal) -> None:
+    """Write everything that the journal moved, and the journal itself, into new files."""
+    muse = muse_dir(store.root)
+    for record in journal.records:
+        for raw, frame in record.objects:
+            store.write_loose(raw, frame, anew=True)
+    moved = {move.path for record in journal.records for move in record.files}
+    logs = {path for record in journal.records for path, _ in record.lines}
+    for name in (*sorted(moved), *sorted(logs)):
+        present = pieces.read_present(muse / name)
+        if present is not None:
+            io.write_bytes_atomic(muse / name, present)
+    path = wal_path(store.root)
+    data = (io.read_bytes(path, doing="read the journal") or b"")[: journal.end]
+    io.write_bytes_atomic(path, data, durable=True)
+    io.remove_file(_doubt_path(store.root))
 
 
 def _write_at(fd: int, data: bytes, offset: int) -> None:
@@ -178,10 +213,18 @@ def recover(store: ObjectStore) -> tuple[Journal, int]:
     # a checkpoint would retire a journal whose records are nowhere else.
     stop_seeing_through(store)
     journal = read_journal(store.root)
-    if not journal.records:
+    doubted = _doubt_path(store.root).exists()
+    if not journal.records and not doubted:
         return journal, 0
     try:
-        return journal, sum(_iter_missing(store, journal, every=True))
+        if not is_applied(store, journal):
+            # Its writer may have died before its sync. What this process goes on to report, were
+            # it only that there is nothing to do, must not rest on what a power cut takes.
+            io.sync_path(wal_path(store.root))
+        missing = sum(_iter_missing(store, journal, every=True))
+        if doubted:
+            _renew(store, journal)
+        return journal, missing
     except StorageError:
         see_through(store, journal)
         raise
@@ -298,6 +341,10 @@ def checkpoint(root: Path) -> Journal:
     """
     path = wal_path(root)
     if path.exists():
-        io.sync_filesystem(path.parent)
+        try:
+            io.sync_filesystem(path.parent)
+        except IoFailedError:
+            doubt(root)
+            raise
         io.remove_file(path)
     return Journal((), 0)

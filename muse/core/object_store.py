@@ -30,7 +30,7 @@ from muse.core.frames import (
     parse_header,
     unreadable,
 )
-from muse.core.io import NewFile, make_dirs
+from muse.core.io import NewFile, make_dirs, sync_path
 from muse.core.pack_set import PackSet
 from muse.core.paths import objects_dir, pack_dir, shards_dir
 from muse.core.shallow import Boundary
@@ -293,38 +293,38 @@ class ObjectStore:
     # -- writing ---------------------------------------------------------------------------
 
     def write(self, kind: ObjectType, payload: bytes) -> RawId:
-        """Store one loose object, whole or not at all, and not yet durable.
-
-        It is for objects that nothing publishes; what publishes goes through a transaction.
-        """
+        """Store a loose object that nothing publishes, whole or not at all, and not durable."""
         raw = raw_object_id(kind, payload)
         self.write_loose(raw, frame_header(kind, len(payload)) + payload)
         return raw
 
-    def write_loose(self, raw: RawId, frame: bytes, *, durable: bool = False) -> bool:
+    def write_loose(
+        self, raw: RawId, frame: bytes, *, durable: bool = False, anew: bool = False
+    ) -> bool:
         """Store a frame whose hash the caller has computed.
 
         Args:
             raw: The SHA-256 of ``frame``.
             frame: Header and payload.
             durable: Sync the bytes before the name appears; the shard is the caller's to sync.
+            anew: Replace even a whole copy: it may be whole in memory alone.
 
         Returns:
-            False when a whole copy was there already (its mtime is refreshed, so that a
-            concurrent prune spares it).
+            False when a whole copy was there, whose mtime now spares it from a concurrent prune.
         """
         path = self.loose_path(raw)
-        if self._freshen(path, frame):
+        if not anew and self._freshen(path, frame):
+            if durable:  # whoever wrote it may have died before its sync, or never meant to
+                sync_path(path)
             return False
-        new = self.new_loose(raw)
-        with new:
+        with self.new_loose(raw) as new:
             new.write(frame)
             if durable:
                 new.sync()
             if new.publish(path):
                 return True
         # Another writer was faster, or what has this name is damaged: replace, never skip.
-        if self._freshen(path, frame):
+        if not anew and not durable and self._freshen(path, frame):
             return False
         with self.new_loose(raw) as new:
             new.write(frame)
@@ -373,12 +373,6 @@ def read_object(root: Path, oid: str) -> bytes:
 def write_object(root: Path, oid: str, data: bytes, *, kind: ObjectType = "blob") -> bool:
     """Store one object whose id the caller knows.
 
-    Args:
-        root: The repository's root.
-        oid: ``sha256:<hex>``.
-        data: The payload.
-        kind: The object's type.
-
     Returns:
         True when it was written; False when a whole copy was there.
 
@@ -386,8 +380,7 @@ def write_object(root: Path, oid: str, data: bytes, *, kind: ObjectType = "blob"
         UsageError: ``data`` is not what ``oid`` names.
 
     Durability:
-        Killed at any instant: no name, or the whole object. Not synced: nothing refers to it yet,
-        and a power cut that tears it is healed by the next write of the same content.
+        Killed at any instant: no name, or the whole object. Not synced: nothing refers to it yet.
     """
     if raw_object_id(kind, data) != to_raw(oid):
         raise UsageError(

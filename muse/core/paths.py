@@ -138,6 +138,14 @@ def tags_dir(root: Path) -> Path:
     return root / MUSE / "tags"
 
 
+def temp_folder(path: Path) -> Path:
+    """Return where the temp of a file lives: ``.muse/tmp`` if inside ``.muse``, else beside it."""
+    for parent in path.parents:
+        if parent.name == ".muse":
+            return parent / "tmp"
+    return path.parent
+
+
 def show_path(path: bytes | str) -> str:
     r"""Return a path as text for people, control characters made visible (G17).
 

@@ -47,6 +47,7 @@ from muse.core.operations import Operation, encode_operation, operations_path
 from muse.core.paths import head_path, muse_dir, pack_dir, shallow_path, stage_path
 from muse.core.reflog import ReflogEntry, encode_entry
 from muse.core.refs import HEADS, Head, RefStore, check_no_clash, check_ref_name
+from muse.core.settled import is_settled, settle_packs
 from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Transaction:
         """Add one object whose id the caller computed, in a thread perhaps."""
         if raw in self._pending or (self._pack is not None and raw in self._pack):
             return
-        if self.store.is_whole(raw):
+        if self.store.is_whole(raw) and is_settled(self.store, self._journal, raw):
             self._freshen(raw)
             return
         if self._pack is not None:
@@ -134,7 +135,7 @@ class Transaction:
         Args:
             kind: Its type.
             size: Its payload's size in bytes.
-            chunks: The payload in pieces; each is used at once and not kept.
+            chunks: The payload; each is used at once and not kept.
 
         Raises:
             UsageError: The chunks do not add up to ``size``; nothing was stored.
@@ -159,7 +160,6 @@ class Transaction:
                     hint="The file changed while it was read: run the command again.",
                 )
             raw = RawId(digest.digest())
-            # A whole copy may be there; reading it back would cost more than keeping this one.
             dest = Path(self.store.loose_path(raw))
             if self._each:
                 new.sync()
@@ -176,9 +176,6 @@ class Transaction:
             new: Where to; None deletes it.
             old: Where it is; None means that it must not exist.
             log: The reflog's message.
-
-        Raises:
-            UnsafeNameError: The name is not legal.
         """
         self._refs.path(check_ref_name(name))
         self._moves[name] = (old, new, log)
@@ -209,7 +206,7 @@ class Transaction:
         self._unsynced = not self._each
 
     def _freshen(self, raw: RawId) -> None:
-        # So that a prune that runs beside us does not take what we just relied on.
+        # So that a prune beside us does not take what we just relied on.
         with contextlib.suppress(OSError):
             os.utime(self.store.loose_path(raw))
 
@@ -309,10 +306,11 @@ class Transaction:
 
     def _publish_bulk(self) -> None:
         if self._pack is not None:
-            # The pack's bytes, then its names: readers see both files, or none of its objects.
             self._pack.finish()
             self._pack = None
             self.store.refresh()
+        elif self.store.packs():  # the last one's writer may have died before its folder's sync
+            settle_packs(self.root)
         for raw in [r for r, (_, payload) in self._pending.items() if len(payload) > BIG_BYTES]:
             kind, payload = self._pending.pop(raw)
             frame = frame_header(kind, len(payload)) + payload

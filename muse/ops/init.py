@@ -15,11 +15,10 @@ from muse.core.io import (
     make_dirs,
     read_bytes,
     sync_filesystem,
-    temp_folder,
     write_bytes_atomic,
 )
 from muse.core.lock import WriteLock
-from muse.core.paths import config_path, head_path, muse_dir, repo_json_path
+from muse.core.paths import config_path, head_path, muse_dir, repo_json_path, temp_folder
 from muse.core.refs import DEFAULT_BRANCH, HEADS, check_ref_name
 from muse.core.repo import FORMAT_VERSION
 

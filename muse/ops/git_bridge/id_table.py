@@ -26,7 +26,8 @@ from typing import Final
 
 from muse.core import temps
 from muse.core.errors import IoFailedError
-from muse.core.io import NewFile, make_dirs, remove_file, sync_dir, temp_folder
+from muse.core.io import NewFile, make_dirs, remove_file, sync_dir
+from muse.core.paths import temp_folder
 
 # Counted up when the same git object would become another Muse object than before.
 RULES: Final = 1
