@@ -42,4 +42,5 @@ GROUPS: Final = {
     "wire": Group("rows_wire", "push and clone over ssh"),
     "switch": Group("rows_switch", "switch"),
     "history": Group("rows_history", "history, verify and gc"),
+    "interface": Group("rows_interface", "muse-tui"),
 }

@@ -8,14 +8,15 @@ they came. A filter is a second, shorter list of the same rows.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 R = TypeVar("R")
 K = TypeVar("K", bound=Hashable)
 
-# Above this many rows in one batch, one merge is cheaper than that many insertions.
-_MERGE_FROM = 200
+# With more rows that come or go, one copy of the list is cheaper than moving its end for each.
+_COPY_FROM = 30
 
 
 class Rows(Generic[R, K]):
@@ -84,42 +85,20 @@ class Rows(Generic[R, K]):
         self._refilter()
 
     def update(self, changed: Sequence[R], gone: Sequence[K]) -> None:
-        """Insert or replace rows and drop keys; only for sorted rows."""
+        """Insert or replace rows and drop keys; only for sorted rows.
+
+        It costs a bisection for each of them, and one copy of the list when many come or go,
+        whose rows are not looked at.
+        """
         assert self._sorted
-        filtered = self._keep is not None
-        if len(changed) + len(gone) > _MERGE_FROM:
-            self._all = self._merged(self._all, changed, gone)
-            self._refilter()
-            return
-        self._apply(self._all, changed, gone)
-        if filtered:
-            keep = self._keep
-            assert keep is not None
-            hidden = [self._key(row) for row in changed if not keep(row)]
-            self._apply(self._shown, [r for r in changed if keep(r)], [*gone, *hidden])
-
-    def _apply(self, rows: list[R], changed: Sequence[R], gone: Sequence[K]) -> None:
-        for key in gone:
-            index = self._bisect(rows, key)
-            if index < len(rows) and self._key(rows[index]) == key:
-                del rows[index]
-        for row in changed:
-            key = self._key(row)
-            index = self._bisect(rows, key)
-            if index < len(rows) and self._key(rows[index]) == key:
-                rows[index] = row
-            else:
-                rows.insert(index, row)
-
-    def _merged(self, rows: list[R], changed: Sequence[R], gone: Sequence[K]) -> list[R]:
-        dropped = set(gone)
-        dropped.update(self._key(row) for row in changed)
-        kept = [row for row in rows if self._key(row) not in dropped]
-        kept.extend(changed)
-        # Two sorted runs: the sort finds and merges them in one pass.
-        order: Callable[[R], Any] = self._key
-        kept.sort(key=order)
-        return kept
+        new = {self._key(row): row for row in changed}
+        dropped = [key for key in dict.fromkeys(gone) if key not in new]
+        _splice(self._all, new, dropped, self._bisect, self._key)
+        keep = self._keep
+        if keep is not None:
+            shown = {key: row for key, row in new.items() if keep(row)}
+            dropped += [key for key in new if key not in shown]
+            _splice(self._shown, shown, dropped, self._bisect, self._key)
 
     def _bisect(self, rows: list[R], key: K) -> int:
         order: Callable[[R], Any] = self._key
@@ -130,3 +109,43 @@ class Rows(Generic[R, K]):
         keep = self._keep
         self._shown = self._all if keep is None else [row for row in self._all if keep(row)]
         self._where = None
+
+
+def _splice(
+    rows: list[R],
+    changed: Mapping[K, R],
+    gone: Iterable[K],
+    bisect: Callable[[list[R], K], int],
+    key_of: Callable[[R], K],
+) -> None:
+    """Put rows into a sorted list, in place of those with their keys, and take others out."""
+    # (where, 0 to insert before that row and 1 to drop it, the row)
+    edits: list[tuple[int, int, R | None]] = []
+    order: Any = sorted(changed.items(), key=itemgetter(0))
+    for key, row in order:
+        at = bisect(rows, key)
+        if at < len(rows) and key_of(rows[at]) == key:
+            rows[at] = row
+        else:
+            edits.append((at, 0, row))
+    for key in gone:
+        at = bisect(rows, key)
+        if at < len(rows) and key_of(rows[at]) == key:
+            edits.append((at, 1, None))
+    edits.sort(key=itemgetter(0, 1))
+    if len(edits) <= _COPY_FROM:
+        for at, drop, inserted in reversed(edits):
+            if drop:
+                del rows[at]
+            elif inserted is not None:
+                rows.insert(at, inserted)
+        return
+    copy: list[R] = []
+    done = 0
+    for at, drop, inserted in edits:
+        copy += rows[done:at]
+        if inserted is not None:
+            copy.append(inserted)
+        done = at + drop
+    copy += rows[done:]
+    rows[:] = copy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -73,11 +74,20 @@ class TestRows:
             max_size=12,
         ),
         st.text("abcd", max_size=1),
+        st.sampled_from([0, 2, 30]),
     )
     def test_any_updates_equal_a_sorted_dictionary(
-        self, updates: list[tuple[list[Row], list[str]]], needle: str
+        self, updates: list[tuple[list[Row], list[str]]], needle: str, copy_from: int
     ) -> None:
-        """Insertions, changes and removals end where a dictionary would, filtered or not."""
+        """Insertions, changes and removals end where a dictionary would, filtered or not.
+
+        Whether they are made one by one or by one copy of the list.
+        """
+        with mock.patch("muse_tui.widgets.rows._COPY_FROM", copy_from):
+            self._try(updates, needle)
+
+    @staticmethod
+    def _try(updates: list[tuple[list[Row], list[str]]], needle: str) -> None:
         rows: Rows[Row, str] = Rows(lambda row: row[0], is_sorted=True)
         rows.filter((lambda row: needle in row[0]) if needle else None)
         model: dict[str, Row] = {}
@@ -92,6 +102,29 @@ class TestRows:
             shown = [row for row in wanted if needle in row[0]]
             assert rows.shown(0, len(rows)) == shown
             assert [rows.find(row[0]) for row in shown] == list(range(len(shown)))
+
+    @pytest.mark.parametrize("changed", [1, 100, 1_000])
+    def test_the_cost_is_that_of_the_change(self, changed: int) -> None:
+        """How many rows are looked at grows with the change and not with the list."""
+        looked: list[int] = []
+        for length in (10_000, 100_000):
+            calls = 0
+
+            def key(row: Row) -> str:
+                nonlocal calls
+                calls += 1
+                return row[0]
+
+            rows: Rows[Row, str] = Rows(key, is_sorted=True)
+            rows.replace(many(length))
+            step = length // changed
+            new = [(f"{n * step:06}x", n) for n in range(changed // 2)]
+            old = [(f"{n * step:06}", -n) for n in range(changed - len(new))]
+            rows.update([*new, *old], [f"{n * step + 1:06}" for n in range(changed // 2)])
+            assert len(rows) == length
+            looked.append(calls)
+        assert looked[1] <= looked[0] * 1.5
+        assert looked[1] <= changed * 40
 
     def test_a_large_batch_is_merged(self) -> None:
         """A storm of rows ends in the same order as single insertions."""
