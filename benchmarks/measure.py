@@ -69,11 +69,11 @@ class Side:
     before: Callable[[], None] | None = None
 
 
-def compare(ours: Side, theirs: Side, *, runs: int, warmup: int = 1) -> tuple[Sample, Sample]:
-    """Time two commands in turn, so that both see the same weather."""
-    samples = (Sample(), Sample())
+def compare(sides: Sequence[Side], *, runs: int, warmup: int = 1) -> list[Sample]:
+    """Time commands in turn, so that all of them see the same weather."""
+    samples = [Sample() for _ in sides]
     for number in range(warmup + runs):
-        for side, sample in zip((ours, theirs), samples, strict=True):
+        for side, sample in zip(sides, samples, strict=True):
             if side.before is not None:
                 side.before()
             run_once(side.command, cwd=side.cwd, sample=sample if number >= warmup else None)

@@ -41,6 +41,7 @@ GROUPS: Final = {
     "push": Group("rows_push", "push and clone"),
     "wire": Group("rows_wire", "push and clone over ssh"),
     "switch": Group("rows_switch", "switch"),
+    "growth": Group("rows_growth", "growth from 1 000 files on", on_request=True),
     "history": Group("rows_history", "history, verify and gc"),
     "interface": Group("rows_interface", "muse-tui"),
 }

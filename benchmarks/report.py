@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from benchmarks.rows import Counts, Row, Versus
+from benchmarks.rows import MEMORY_MIB, Counts, Row, Versus
 
 _HEADS: Final = (
     "workload", "files", "muse", "other", "", "ratio", "bar", "reached",
@@ -45,7 +45,9 @@ def row_line(row: Row) -> str:
         checks = row.checks()
         missed = [f"{figure:.2f} ×" if unit == "×" else f"{figure:.0f} {unit}"
                   for unit, figure, bar in checks if figure > bar]  # fmt: skip
-        bar = ", ".join(f"{bar:g} {unit}" for unit, _, bar in checks if (unit, bar) != ("MiB", 120))
+        bar = ", ".join(
+            f"{bar:g} {unit}" for unit, _, bar in checks if (unit, bar) != ("MiB", MEMORY_MIB)
+        )
         return _line((
             row.workload, files, _time(row.ours.median_s), _time(row.theirs.median_s), row.other,
             f"{row.ratio:.2f}", f"≤ {bar}" if bar else "",

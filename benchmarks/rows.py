@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-MEMORY_MIB: Final = 120.0
+# 120 MB, asked of every command at every size.
+MEMORY_MIB: Final = 120e6 / 2**20
 
 
 @dataclass

@@ -180,10 +180,10 @@ class Workshop:
         """
         if bars.peak_mib is None:
             bars = Bars(bars.ratio, bars.wall_ms, MEMORY_MIB)
-        samples = compare(ours, theirs, runs=runs or self.runs, warmup=warmup)
+        sample, other_sample = compare([ours, theirs], runs=runs or self.runs, warmup=warmup)
         counts = (
             (count(ours), count(theirs))
             if counted and self.counted and files <= _COUNTED_FILES
             else (None, None)
         )
-        return Versus(workload, files, other, *samples, bars, *counts)
+        return Versus(workload, files, other, sample, other_sample, bars, *counts)

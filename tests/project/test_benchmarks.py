@@ -14,6 +14,7 @@ from benchmarks import report
 from benchmarks.measure import Side, compare, count, read_trace
 from benchmarks.registry import GROUPS
 from benchmarks.rows import Bars, Counts, Figure, Row, Sample, Versus
+from benchmarks.rows_growth import fit_exponent
 from benchmarks.trees import iter_tree_paths, make_tree
 
 REPOSITORY = Path(__file__).parents[2]
@@ -30,7 +31,7 @@ class TestMeasuring:
     def test_both_sides_run_equally_often(self, tmp_path: Path) -> None:
         """Warm-up runs are left out; each side keeps one time and one peak a run."""
         side = Side([sys.executable, "-c", "pass"], tmp_path)
-        for sample in compare(side, side, runs=2, warmup=1):
+        for sample in compare([side, side], runs=2, warmup=1):
             assert len(sample.wall_s) == len(sample.cpu_s) == len(sample.peak_kib) == 2
             assert min(sample.wall_s) > 0
 
@@ -38,7 +39,7 @@ class TestMeasuring:
         """A command that fails ends the run, whatever its time was."""
         side = Side([sys.executable, "-c", "raise SystemExit(3)"], tmp_path)
         with pytest.raises(RuntimeError, match="exited 3"):
-            compare(side, side, runs=1)
+            compare([side, side], runs=1)
 
     @pytest.mark.skipif(shutil.which("strace") is None, reason="strace counts the calls")
     def test_counts_are_those_of_the_command(self, tmp_path: Path) -> None:
@@ -66,6 +67,17 @@ class TestMeasuring:
             "8 +++ exited with 0 +++\n"
         )
         assert read_trace(trace) == Counts(calls=2, written_bytes=10, syncs=1)
+
+
+class TestGrowth:
+    """Exponents are those of the curve."""
+
+    @pytest.mark.parametrize("exponent", [0.0, 1.0, 2.0])
+    def test_fit(self, exponent: float) -> None:
+        """A power law gives its own exponent back."""
+        sizes = (1000, 10_000, 50_000, 100_000)
+        found = fit_exponent(sizes, [3.0 * size**exponent for size in sizes])
+        assert found == pytest.approx(exponent)
 
 
 class TestReport:
