@@ -22,6 +22,7 @@
     │   └── IoFailedError             3  disk full, permission, I/O error
     ├── NotFoundError                 4
     │   ├── ObjectNotFoundError       4
+    │   │   └── MissingObjectError    3  something here needs it: damaged storage
     │   ├── RefNotFoundError          4
     │   ├── RevisionNotFoundError     4
     │   ├── AmbiguousIdError          4
@@ -272,9 +273,15 @@ class ObjectNotFoundError(NotFoundError):
         by = f" (needed by {needed_by})" if needed_by else ""
         super().__init__(
             f"Object {oid} is not in this repository{by}.",
-            hint="'muse verify' shows what is missing; 'muse fetch' may bring it back.",
+            hint="'muse verify' shows what is missing; 'muse fetch --refetch' may bring it back.",
         )
         self.oid = oid
+
+
+class MissingObjectError(ObjectNotFoundError):
+    """An object that something here needs is not stored: that is damage, not a wrong question."""
+
+    exit_code = 3
 
 
 class RefNotFoundError(NotFoundError):

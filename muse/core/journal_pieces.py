@@ -10,6 +10,7 @@ from typing import Final
 
 from muse.core import codec, io, shallow
 from muse.core.errors import IoFailedError
+from muse.core.real_folders import check_way
 from muse.core.types import is_object_id
 
 _TAIL: Final = 1 << 16
@@ -61,6 +62,7 @@ def append_missing(path: Path, line: bytes) -> None:
 
 def append_line(path: Path, line: bytes) -> None:
     """Append a line to a log, which deleted refs may have left as a folder."""
+    check_way(path)
     if path.is_dir():
         remove_empty_dirs(path)
     io.append_line(path, line)
@@ -69,6 +71,7 @@ def append_line(path: Path, line: bytes) -> None:
 def write_file(muse: Path, name: str, data: bytes | None) -> None:
     """Write or remove a ref, HEAD, the stage or the boundary, without a sync."""
     path = muse / name
+    check_way(path)
     if data is not None:
         if path.is_dir():
             remove_empty_dirs(path)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from muse.core import sweep, temps
-from muse.core.errors import CorruptObjectError, ObjectNotFoundError, UsageError
+from muse.core.errors import CorruptObjectError, MissingObjectError, UsageError
 from muse.core.frames import (
     CHUNK_SIZE,
     MAX_HEADER,
@@ -107,12 +107,12 @@ class ObjectStore:
             Its type and payload.
 
         Raises:
-            ObjectNotFoundError: Not stored here.
+            MissingObjectError: Not stored here.
             CorruptObjectError: Stored, but damaged everywhere it is; or not of that type.
         """
         try:
             kind, payload = self._read_any(raw)
-        except ObjectNotFoundError:
+        except MissingObjectError:
             # Before it is called missing: a damaged index hides what its pack has.
             if not self._packs.recheck():
                 raise
@@ -152,7 +152,7 @@ class ObjectStore:
             frame = self._read_loose(raw)
             if frame is not None:
                 return frame
-        raise damaged or ObjectNotFoundError(from_raw(raw))
+        raise damaged or MissingObjectError(from_raw(raw))
 
     def _read_loose(self, raw: RawId) -> tuple[ObjectType, bytes] | None:
         path = self.loose_path(raw)
@@ -176,7 +176,7 @@ class ObjectStore:
         """Return type and payload size from the header, without reading the payload.
 
         Raises:
-            ObjectNotFoundError: Not stored here.
+            MissingObjectError: Not stored here.
             CorruptObjectError: The header is damaged.
         """
         path = self.loose_path(raw)
@@ -203,7 +203,7 @@ class ObjectStore:
         """Open an object of any size for reading in chunks.
 
         Raises:
-            ObjectNotFoundError: Not stored here.
+            MissingObjectError: Not stored here.
             CorruptObjectError: The header is damaged (a damaged payload shows while iterating).
         """
         path = self.loose_path(raw)
@@ -261,7 +261,7 @@ class ObjectStore:
                     return False
                 for _ in stream:
                     pass
-        except (ObjectNotFoundError, CorruptObjectError):
+        except (MissingObjectError, CorruptObjectError):
             return False
         return True
 

@@ -18,6 +18,7 @@ from muse.core.errors import AlreadyExistsError, CorruptFileError, IoFailedError
 from muse.core.io import io_errors, read_bytes
 from muse.core.overlay import overlaid_names
 from muse.core.paths import head_path, muse_dir, show_text
+from muse.core.real_folders import check_way
 from muse.core.types import ObjectId, is_object_id
 
 HEADS: Final = "refs/heads/"
@@ -130,6 +131,16 @@ class RefStore:
                 f"'{show_text(name)}' is not a full ref name.", hint="It begins with 'refs/'."
             )
         return self._muse / check_ref_name(name)
+
+    def check_place(self, name: str) -> None:
+        """Make sure that a ref and its log can be written: before a record says that they are.
+
+        Raises:
+            UnsafeNameError: The name is not legal.
+            UnsafePathError: A folder on the way is a link.
+        """
+        check_way(self.path(name))
+        check_way(self._muse / "logs" / name)
 
     def read(self, name: str) -> ObjectId | None:
         """Return what a full ref name points at; None when unborn.

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from muse.core.errors import CorruptObjectError, ObjectNotFoundError, StorageError
+from muse.core.errors import CorruptObjectError, MissingObjectError, StorageError
 from muse.core.object_store import ObjectStore, ObjectStream
 from muse.core.pack import Pack, PackStream, PackWriter
 from muse.core.scrub import Whole
@@ -127,7 +127,7 @@ class Repack:
                 self._add_anew(raw)
         except CorruptObjectError as error:
             self._damaged.append(DamagedCopy(raw, error.where, error.reason))
-        except ObjectNotFoundError as error:
+        except MissingObjectError as error:
             self._damaged.append(DamagedCopy(raw, "", error.message))
 
     def _copy_record(self, raw: RawId, sources: Sequence[Pack]) -> bool:
@@ -165,7 +165,7 @@ class Repack:
                     return
             except CorruptObjectError as error:
                 last = error
-        raise last or ObjectNotFoundError(from_raw(raw))
+        raise last or MissingObjectError(from_raw(raw))
 
     def _open_streams(self, raw: RawId) -> Iterator[Callable[[], ObjectStream | PackStream | None]]:
         """Yield a way to each copy: the store's choice first, then every pack's."""

@@ -26,6 +26,7 @@ from muse.core.io import read_bytes
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.paths import clone_marker_path, config_path, muse_dir, repo_json_path, show_path
+from muse.core.real_folders import check_folders, check_shards
 from muse.core.refs import Head, RefStore
 from muse.core.sweep import SweepReport
 from muse.core.trees import EMPTY_TREE
@@ -260,12 +261,16 @@ def open_repo(
     Raises:
         NotARepositoryError: No ``.muse`` at or above ``start``.
         UnfinishedCloneError: What is there is half a clone.
+        UnsafePathError: A folder of it is a link that leads elsewhere.
     """
     root = find_root(start if start is not None else Path.cwd())
     if not unfinished and clone_marker_path(root).exists():
         raise UnfinishedCloneError(show_path(os.fsencode(root)))
+    check_folders(root)
     repo = Repository(root, user_config=user_config)
     repo.readonly_reason = _foreign_owner(root, trusted)
+    if do_sweep:
+        check_shards(root)
     repo.recovered = recover(repo, command=command)
     if do_sweep and not repo.readonly:
         repo.sweep_report = sweep_and_record(root, command=command)

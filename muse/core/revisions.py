@@ -18,6 +18,7 @@ from muse.core.config import Config
 from muse.core.errors import (
     AmbiguousIdError,
     CorruptObjectError,
+    ObjectNotFoundError,
     PathNotFoundError,
     RevisionNotFoundError,
     UnsafeNameError,
@@ -26,7 +27,7 @@ from muse.core.object_store import ObjectStore
 from muse.core.paths import show_path, show_text
 from muse.core.reflog import read_reflog
 from muse.core.refs import HEADS, REMOTES, TAGS, RefStore, short_name
-from muse.core.trees import TreeEntry, find_in_tree
+from muse.core.trees import EMPTY_TREE, TreeEntry, find_in_tree
 from muse.core.types import MODE_FILE, MODE_TREE, OBJECT_TYPES, ObjectType, RawId, from_raw, to_raw
 from muse.core.upstream import find_upstream
 
@@ -230,7 +231,10 @@ class Revisions:
         match = _ID.match(base)
         digits = match[1].lower() if match else ""
         if len(digits) == 64:
-            return RawId(bytes.fromhex(digits))
+            raw = RawId(bytes.fromhex(digits))
+            if raw != EMPTY_TREE and not self._store.has(raw):
+                raise ObjectNotFoundError(from_raw(raw))
+            return raw
         ref = self._find_ref(base)
         if ref is not None:
             return ref[1]

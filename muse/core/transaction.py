@@ -46,7 +46,7 @@ from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
 from muse.core.paths import head_path, muse_dir, pack_dir, shallow_path, stage_path
 from muse.core.reflog import ReflogEntry, encode_entry
-from muse.core.refs import HEADS, Head, RefStore, check_no_clash, check_ref_name
+from muse.core.refs import HEADS, Head, RefStore, check_no_clash
 from muse.core.settled import is_settled, settle_packs
 from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw, raw_object_id
 
@@ -177,7 +177,7 @@ class Transaction:
             old: Where it is; None means that it must not exist.
             log: The reflog's message.
         """
-        self._refs.path(check_ref_name(name))
+        self._refs.check_place(name)
         self._moves[name] = (old, new, log)
 
     def set_head(self, *, ref: str | None = None, commit: ObjectId | None = None, log: str) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muse.core import temps
-from muse.core.errors import StorageError
+from muse.core.config import Config
+from muse.core.errors import MuseError, StorageError
 from muse.core.io import (
     NewFile,
     make_dirs,
@@ -82,7 +83,8 @@ def init(folder: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> I
         facts = _read_facts(folder)
         created = facts is None
         if facts is None:
-            _write_files(folder, branch=branch)
+            bare = bare or _was_bare(folder)
+            _write_files(folder, branch=branch, bare=bare)
             # One call for all the new names.
             sync_filesystem(muse)
             # A repository without it is one that `init` has still to finish: it comes last, and
@@ -101,12 +103,23 @@ def _read_facts(folder: Path) -> dict[str, object] | None:
     return facts if isinstance(facts, dict) else None
 
 
-def _write_files(folder: Path, *, branch: str) -> None:
+def _was_bare(folder: Path) -> bool:
+    """Tell whether a repository whose ``repo.json`` is gone or damaged had no working tree."""
+    try:
+        return Config(config_path(folder)).get("core.bare") == "true"
+    except MuseError:
+        return False
+
+
+def _write_files(folder: Path, *, branch: str, bare: bool) -> None:
     # Those that exist are left as they are, so each must be whole when it appears.
     if not head_path(folder).exists():
         _write_whole(head_path(folder), f"ref: {HEADS}{branch}\n".encode())
     if not config_path(folder).exists():
-        _write_whole(config_path(folder), b"# Settings of this repository: see 'muse config'.\n")
+        text = b"# Settings of this repository: see 'muse config'.\n"
+        # What `repo.json` says, once more, for the day when that is damaged.
+        text += b"\n[core]\nbare = true\n" if bare else b""
+        _write_whole(config_path(folder), text)
 
 
 def _write_whole(path: Path, data: bytes) -> None:

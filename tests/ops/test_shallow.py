@@ -14,6 +14,7 @@ from muse.core.ancestry import CommitGraph
 from muse.core.errors import (
     BadTransferError,
     CorruptFileError,
+    MuseError,
     NonFastForwardError,
     RemoteError,
     UsageError,
@@ -29,6 +30,7 @@ from muse.ops.clone import CloneOptions, CloneResult, clone
 from muse.ops.commit import commit
 from muse.ops.fetch import FetchOptions, fetch
 from muse.ops.gc import gc
+from muse.ops.git_bridge.export import git_export
 from muse.ops.log import log
 from muse.ops.pull import pull
 from muse.ops.push import PushOptions, push
@@ -37,6 +39,7 @@ from muse.ops.show import ShownCommit, show
 from muse.ops.status import read_status
 from muse.ops.verify import verify
 from tests.conftest import Run
+from tests.ops.git_bridge_fixtures import clean_env
 from tests.remotes.histories import give_to_git, random_history, write_tag
 from tests.remotes.repositories import ADA, add_commit, make_repo, reachable, set_ref, settle
 
@@ -434,3 +437,39 @@ class TestTheFile:
         again = open_repo(repo.root)
         assert again.objects.boundary.read() == before
         assert shallow_path(repo.root).exists()
+
+
+class TestInGit:
+    """git knows where history ends, too: it has a file of that name."""
+
+    def test_an_export_is_shallow_as_well(self, tmp_path: Path, hub: Repository, git: Run) -> None:
+        """`git fsck --strict` finds nothing; deeper exports go deeper, and the last is whole."""
+        repo = _clone(hub, "s", depth=2)
+        for depth in (2, 4, None):
+            if depth is None:
+                fetch(repo, options=FetchOptions(unshallow=True))
+            else:
+                fetch(repo, options=FetchOptions(depth=depth))
+            git_export(repo, tmp_path / "g", env=clean_env(), object_format="sha256", bare=True)
+            git("fsck", "--strict", "--full", cwd=tmp_path / "g")
+            assert _git_commits(git, tmp_path / "g") == _commits(repo)
+            said = git("rev-parse", "--is-shallow-repository", cwd=tmp_path / "g").stdout
+            assert said == (b"false\n" if depth is None else b"true\n")
+
+    def test_commits_on_top_of_a_cut_follow(
+        self, tmp_path: Path, hub: Repository, git: Run
+    ) -> None:
+        """A second export sends what is new."""
+        repo = _clone(hub, "s", depth=2)
+        git_export(repo, tmp_path / "g", env=clean_env(), object_format="sha256", bare=True)
+        add_commit(repo, {b"new": b"1"})
+        result = git_export(repo, tmp_path / "g", env=clean_env())
+        assert sum(result.objects.values()) == 3
+        git("fsck", "--strict", "--full", cwd=tmp_path / "g")
+
+    def test_sha1_ids_need_the_whole_history(self, tmp_path: Path, hub: Repository) -> None:
+        """What is left out has no SHA-1 ids: refused with the way out."""
+        repo = _clone(hub, "s", depth=2)
+        with pytest.raises(MuseError, match="SHA-1") as caught:
+            git_export(repo, tmp_path / "g", env=clean_env(), object_format="sha1")
+        assert "--unshallow" in caught.value.hint

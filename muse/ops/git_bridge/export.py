@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muse.core.ancestry import CommitGraph, is_ancestor
-from muse.core.errors import MuseError
+from muse.core.errors import MuseError, RemoteError
 from muse.core.io import write_bytes_atomic
 from muse.core.paths import show_path
 from muse.core.refs import DEFAULT_BRANCH, HEADS, TAGS
 from muse.core.repo import Repository
 from muse.core.types import ObjectType, Progress, RawId, from_raw, to_raw
-from muse.ops.git_bridge.export_objects import ObjectExport
+from muse.ops.git_bridge.export_objects import Cut, ObjectExport
 from muse.ops.git_bridge.id_maps import IdMaps
 from muse.ops.git_bridge.report import FAILED, MOVES, RefOutcome, RefState
 from muse.ops.git_bridge.source import GitRef
@@ -98,6 +98,7 @@ def git_export(
         beside=None if repo.bare else repo.root,
     )
     maps = IdMaps(repo.root, target.repository.object_format)
+    cut = Cut(repo.objects.boundary.read(), _check_shallow(repo, target, path))
     try:
         export = _Export(repo, target, maps, force=force)
         plan = export.plan(ours)
@@ -105,8 +106,11 @@ def git_export(
         tips = {ours[o.name] for o in plan if o.state in MOVES}
         if target.created and head.detached and head.commit:
             tips.add(to_raw(head.commit))
+        if cut.there - cut.here:
+            # What was left out at an earlier export is here by now.
+            tips.update(ours.values())
         if tips:
-            sender.run(tips, known=export.known(), strict=strict, record=not repo.readonly)
+            sender.run(tips, known=export.known(), cut=cut, strict=strict, record=not repo.readonly)
         plan, files = export.publish(plan, sender)
     finally:
         maps.close()
@@ -119,6 +123,29 @@ def git_export(
         refs=tuple(plan),
         files=files,
     )
+
+
+def _check_shallow(repo: Repository, target: GitTarget, path: Path) -> frozenset[RawId]:
+    """Return the commits at which git's history ends, of which all must be known here.
+
+    Raises:
+        MuseError: The history here is cut off, and git's ids are others.
+        RemoteError: Git's history is cut off elsewhere.
+    """
+    there = frozenset(map(RawId, target.repository.read_shallow()))
+    same_ids = target.repository.object_format == "sha256"
+    if there and not (same_ids and all(map(repo.objects.has, there))):
+        raise RemoteError(
+            f"{show_path(os.fspath(path))} is shallow: its history is cut off.",
+            hint="Complete it with 'git fetch --unshallow' there, then run this again.",
+        )
+    if repo.objects.boundary.read() and not same_ids:
+        raise MuseError(
+            "The history here is cut off: what it is built on has no SHA-1 ids here.",
+            hint="Bring the rest with 'muse fetch --unshallow', or export to a new folder with "
+            "--object-format sha256.",
+        )
+    return there
 
 
 class _Export:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
-from muse.core.errors import ObjectNotFoundError, UnsafePathError
+from muse.core.errors import MissingObjectError, UnsafePathError
 from muse.core.object_store import ObjectStore
 from muse.core.paths import show_path
 from muse.core.types import OBJECT_TYPES, ObjectType, Progress, RawId, frame_header, from_raw
@@ -21,6 +21,7 @@ from muse.ops.git_bridge.pack_stream import PackStream
 from muse.ops.git_bridge.source import STREAM_BYTES, ObjectList
 from muse.ops.git_bridge.target import GitTarget
 from muse.ops.git_bridge.waiting import Waiting
+from muse.remotes.protocol import UNLIMITED
 from muse.remotes.walk import NewObjects
 
 _REPORT_EVERY: Final = 256
@@ -37,6 +38,18 @@ _MAYBE_HOSTILE: Final = re.compile(rb"[gG][\x80-\xff]*[iI][\x80-\xff]*[tT~]")
 def is_hostile_name(name: bytes) -> bool:
     """Tell whether a tree entry of this name could become ``.git`` on some file system."""
     return _HOSTILE_NAME.match(name.decode("utf-8", "surrogateescape")) is not None
+
+
+class Cut(NamedTuple):
+    """Where history ends on purpose.
+
+    Attributes:
+        here: On this side.
+        there: In git, before the export.
+    """
+
+    here: frozenset[RawId] = frozenset()
+    there: frozenset[RawId] = frozenset()
 
 
 class ObjectExport:
@@ -74,6 +87,7 @@ class ObjectExport:
         tips: Collection[RawId],
         *,
         known: Collection[RawId],
+        cut: Cut,
         strict: bool,
         record: bool = True,
     ) -> None:
@@ -82,6 +96,7 @@ class ObjectExport:
         Args:
             tips: What refs will name.
             known: What git reaches from its refs, as ids here.
+            cut: Where history ends; git is told so before its refs move.
             strict: Let git refuse what its fsck complains about.
             record: Keep the pairs of ids for the next run.
 
@@ -92,9 +107,20 @@ class ObjectExport:
             RemoteError: Git refused.
         """
         listing = ObjectList(32)
-        for found in NewObjects(self._store, tips, known):
+        walk = NewObjects(
+            self._store,
+            tips,
+            known,
+            ends=cut.here,
+            known_ends=cut.there,
+            depth=UNLIMITED if cut.there - cut.here else None,
+        )
+        for found in walk:
             listing.columns[found.kind] += found.raw
         self._total = len(listing)
+        ends = {*cut.there, *walk.shallow}
+        if walk.shallow:
+            self._target.write_shallow(ends)
         if self._total:
             self._target.receive(
                 lambda stream: self._fill(stream, listing), count=self._total, strict=strict
@@ -102,6 +128,8 @@ class ObjectExport:
             if record and not self._same_ids:
                 # INVARIANT: recorded only now, when git holds the objects.
                 self._maps.record({git: ours for ours, git in self._ids.items()}, altered=())
+        if ends:
+            self._target.write_shallow(self._target.find_ends(ends))
         self._target.check_connected({self.git_id(raw) for raw in tips})
 
     def git_id(self, raw: RawId) -> bytes:
@@ -114,7 +142,7 @@ class ObjectExport:
             return raw
         found = self._ids.get(raw) or self._maps.git_id(raw, exact=True)
         if found is None:
-            raise ObjectNotFoundError(from_raw(raw), needed_by="the export")
+            raise MissingObjectError(from_raw(raw), needed_by="the export")
         return found
 
     # -- by type -----------------------------------------------------------------------------
@@ -135,7 +163,7 @@ class ObjectExport:
                 for waiter, waited in waiting.arrive(raw):
                     self._send(stream, kind, RawId(waiter), waited)
             if waiting.first_missing:
-                raise ObjectNotFoundError(
+                raise MissingObjectError(
                     from_raw(waiting.first_missing), needed_by="an object to export"
                 )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core.errors import AlreadyExistsError, MuseError, RemoteError
-from muse.core.io import io_errors
+from muse.core.io import io_errors, remove_file, sync_dir, write_bytes_atomic
 from muse.core.paths import show_path, show_text
 from muse.ops.git_bridge.pack_stream import PackStream
 from muse.ops.git_bridge.process import Git, GitFailedError
@@ -107,17 +107,37 @@ class GitTarget:
                 hint="A repository keeps its format: leave --object-format out, or export to a "
                 "new folder.",
             )
-        if repository.is_shallow:
-            raise RemoteError(
-                f"{show_path(os.fspath(path))} is shallow: its history is cut off.",
-                hint="Complete it with 'git fetch --unshallow' there, then run this again.",
-            )
         return cls(repository, created=not repository.read_refs())
 
     @property
     def git(self) -> Git:
         """The executable, aimed at it."""
         return self.repository.git
+
+    def write_shallow(self, ends: Collection[bytes]) -> None:
+        """Let git know at which commits history ends on purpose.
+
+        Before they are sent: else `index-pack --strict` misses what they are built on.
+        """
+        path = self.repository.common_dir / "shallow"
+        if ends:
+            lines = "".join(f"{end.hex()}\n" for end in sorted(ends))
+            # Before refs move: a history that runs into nothing is damage to git.
+            write_bytes_atomic(path, lines.encode(), durable=True)
+        elif remove_file(path):
+            # Before the export is reported: a cut that a crash brings back would hide history.
+            sync_dir(path.parent)
+
+    def find_ends(self, ends: Collection[bytes]) -> frozenset[bytes]:
+        """Return those whose parents git lacks; beyond the others, history goes on by now."""
+        with self.repository.asking() as has:
+            return frozenset(end for end in ends if not self._has_parents(end, has))
+
+    def _has_parents(self, commit: bytes, has: Callable[[bytes], bool]) -> bool:
+        text = self.git.run("cat-file", "commit", commit.hex())
+        headers = text.partition(b"\n\n")[0].split(b"\n")
+        parents = [line[7:] for line in headers if line.startswith(b"parent ")]
+        return all(has(bytes.fromhex(parent.decode())) for parent in parents)
 
     def read_foreign(self, known: Collection[bytes]) -> Iterator[bytes]:
         """Yield commits that git reaches from its refs and not from ``known``, newest first."""
