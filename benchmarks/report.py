@@ -14,10 +14,10 @@ from typing import Final
 from benchmarks.rows import MEMORY_MIB, Counts, Row, Versus
 
 _HEADS: Final = (
-    "workload", "files", "muse", "other", "", "ratio", "bar", "reached",
+    "workload", "files", "muse", "other", "", "ratio", "CPU", "bar", "reached",
     "MiB", "other", "calls", "other", "KB written", "other", "syncs", "other",
 )  # fmt: skip
-_WIDTHS: Final = (44, 6, 9, 9, 14, 5, 16, 7, 4, 5, 6, 6, 10, 6, 5, 5)
+_WIDTHS: Final = (44, 6, 9, 9, 14, 5, 5, 16, 7, 4, 5, 6, 6, 10, 6, 5, 5)
 BEGIN: Final = "<!-- table: begin; written by the benchmarks, not by hand -->"
 END: Final = "<!-- table: end -->"
 
@@ -50,7 +50,7 @@ def row_line(row: Row) -> str:
         )
         return _line((
             row.workload, files, _time(row.ours.median_s), _time(row.theirs.median_s), row.other,
-            f"{row.ratio:.2f}", f"≤ {bar}" if bar else "",
+            f"{row.ratio:.2f}", f"{row.cpu_ratio:.2f}", f"≤ {bar}" if bar else "",
             "no: " + ", ".join(missed) if missed else "yes" if bar else "",
             f"{row.ours.peak_mib:.0f}", f"{row.theirs.peak_mib:.0f}",
             *_counts(row.our_counts, row.their_counts),
@@ -60,7 +60,7 @@ def row_line(row: Row) -> str:
     bar = "" if row.bar is None else f"{sign} {row.bar:g} {row.unit}"
     reached = {None: "", True: "yes", False: "no"}[row.reached]
     name = f"{row.workload} ({row.note})" if row.note else row.workload
-    return _line((name, files, value, "", "", "", bar, reached, *[""] * 8))
+    return _line((name, files, value, "", "", "", "", bar, reached, *[""] * 8))
 
 
 def _time(seconds: float) -> str:
@@ -93,7 +93,11 @@ def write_json(path: Path, rows: Iterable[tuple[str, Row]], *, command: str) -> 
 
 def _verdict(row: Row) -> dict[str, object]:
     if isinstance(row, Versus):
-        return {"ratio": row.ratio, "reached": all(f <= bar for _, f, bar in row.checks())}
+        return {
+            "ratio": row.ratio,
+            "cpu_ratio": row.cpu_ratio,
+            "reached": all(f <= bar for _, f, bar in row.checks()),
+        }
     return {"reached": row.reached}
 
 

@@ -103,6 +103,11 @@ class Versus:
         """Our median wall time by theirs."""
         return self.ours.median_s / self.theirs.median_s
 
+    @property
+    def cpu_ratio(self) -> float:
+        """As `ratio`, of processor time, which other programs on the machine disturb less."""
+        return self.ours.cpu_median_s / max(self.theirs.cpu_median_s, 1e-3)
+
     def checks(self) -> list[tuple[str, float, float]]:
         """Return (unit, figure, bar) of each thing that is asked."""
         pairs = (

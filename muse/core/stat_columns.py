@@ -75,7 +75,8 @@ class StatColumns:
 
     def find(self, path: bytes) -> int:
         """Return a path's row, or -1."""
-        if isinstance(self.paths, PackedPaths):
+        # Not isinstance, which is slow for an abstract class: this is asked for each file.
+        if type(self.paths) is PackedPaths:
             self._lookups += 1
             if self._lookups > _FEW_LOOKUPS:
                 self.paths = list(self.paths)
