@@ -99,7 +99,8 @@ class RemoteActions(ActionBase):
             return await self.choose(boxes.MenuScreen(f"Which remote to {verb}?", choices))
         url = await self.choose(
             boxes.AskScreen(
-                "No remote yet", note="Its address: a folder, ssh://…, s3://…, https://…"
+                "No remote yet",
+                note="Its address: a folder, host:path or ssh://…, s3://…, gs://…, az://…",
             )
         )
         if not url:

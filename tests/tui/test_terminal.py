@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from muse.core.repo import open_repo
+from muse.ops.init import init
+from muse.ops.remote import add_remote
 from muse_tui.backend import drafts
 from tests.tui.conftest import Song
 from tests.tui.terminal import DEADLINE_S, Terminal, is_running
@@ -32,10 +38,13 @@ def start() -> Iterator[Callable[..., Terminal]]:
 
 
 class TestSession:
-    def test_edit_see_stage_commit_kill_and_read_health(
+    def test_edit_see_stage_commit_push_kill_and_read_health(
         self, song: Song, start: Callable[..., Terminal]
     ) -> None:
         """A file edited outside is seen, staged and committed; after kill -9 health tells it."""
+        origin = song.root.parent / "origin"
+        init(origin, bare=True)
+        add_remote(song.repo, "origin", str(origin))
         terminal = start(song.root)
         terminal.until("Nothing changed.")
         song.write("idea.md", "an idea\n")
@@ -49,6 +58,11 @@ class TestSession:
         terminal.send("\x13")
         terminal.until("Committed")
         assert song.repo.head_commit() is not None
+        terminal.send("P")
+        terminal.until("Pushed main to origin")
+        terminal.until("↑0 ↓0")
+        there = open_repo(origin, do_sweep=False)
+        assert there.refs.read("refs/heads/main") == song.repo.head().commit
         terminal.send("c")
         terminal.until("There is nothing to commit")
         song.write("more.md", "more\n")
@@ -74,6 +88,36 @@ class TestSession:
         again.send("q")
         assert again.wait() == 0
         assert again.is_restored()
+
+
+class TestIdle:
+    @pytest.mark.skipif(shutil.which("strace") is None, reason="nothing here traces system calls")
+    def test_nothing_is_written(
+        self, song: Song, start: Callable[..., Terminal], tmp_path: Path
+    ) -> None:
+        """While nothing happens, neither interface nor engine opens, writes or moves a file."""
+        terminal = start(song.root)
+        terminal.until("Nothing changed.")
+        song.write("idea.md", "x\n")
+        terminal.until("idea.md")
+        interface = terminal.interface()
+        traces = []
+        for number, pid in enumerate((interface, terminal.children(interface)[0])):
+            trace = tmp_path / f"trace-{number}"
+            # Long enough for every timer of the watcher; what came before has ended by then.
+            command = ["timeout", "-s", "INT", "4", "strace", "-f", "-qq", "-tt", "-o", str(trace),
+                       "-e", "trace=desc,file", "-p", str(pid)]  # fmt: skip
+            traces.append((trace, subprocess.Popen(command, stderr=subprocess.DEVNULL)))
+        for _, process in traces:
+            while process.poll() is None:
+                terminal.read()
+        writing = re.compile(
+            r"O_WRONLY|O_RDWR|O_CREAT|rename|unlink|fsync|fdatasync|pwrite|ftruncate|mkdir"
+        )
+        for trace, _ in traces:
+            lines = trace.read_text().splitlines()
+            assert lines, "nothing was traced"
+            assert not [line for line in lines if writing.search(line)]
 
 
 class TestDeaths:

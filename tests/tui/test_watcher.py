@@ -10,12 +10,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from rich.style import Style
+from textual.strip import Strip
 
 from muse.core.status import StatusEngine
 from muse.ops.branch import create_branch
 from muse.ops.switch import switch
-from muse_tui.model import Live
+from muse_tui.model import FileRow, Live, StatusDelta
 from muse_tui.watcher import BATCH_LIMIT, Hint, Watcher, sort_events
+from muse_tui.widgets.lists import TreeList
 from tests.tui.conftest import Open, Song, Stage
 
 pytestmark = pytest.mark.tui
@@ -95,6 +98,24 @@ class TestPanesEqualAFullScan:
             shutil.rmtree(song.root / "storm")
             await settles(stage, song)
 
+    @pytest.mark.slow
+    async def test_after_a_storm_of_forty_thousand(self, song: Song, opened: Open) -> None:
+        """A storm that overflows every queue ends as a full scan has it, and so does its end."""
+        async with opened(song.root) as stage:
+            script = (
+                "import os\n"
+                "for n in range(40000):\n"
+                " os.makedirs(f'storm/{n % 50}', exist_ok=True)\n"
+                " open(f'storm/{n % 50}/{n}', 'w').close()\n"
+            )
+            run("python3", "-c", script, cwd=song.root)
+            await settles(stage, song)
+            assert len(stage.tree()) == 40_000
+            assert stage.main.watch_view.reconciles >= 1
+            shutil.rmtree(song.root / "storm")
+            await settles(stage, song)
+            assert not stage.tree()
+
     async def test_after_another_process_switches_branches(self, song: Song, opened: Open) -> None:
         """HEAD, history and files follow a switch made elsewhere."""
         create_branch(song.repo, "old", start="HEAD~1")
@@ -160,6 +181,40 @@ class TestQuiet:
             before = stage.main.watch_view
             await stage.pilot.pause(0.7)
             assert stage.main.watch_view == before
+
+    async def test_a_saved_file_is_told_once_and_paints_its_row(
+        self, song: Song, opened: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One file of many: one delta for its row, one for its count; other rows stay as drawn."""
+        for number in range(500):
+            song.write(f"many/{number:03}.txt", "x\n")
+        song.commit("Many")
+        for number in range(0, 500, 10):
+            song.write(f"many/{number:03}.txt", "y\n")
+        async with opened(song.root) as stage:
+            await stage.until(lambda: len(stage.tree()) == 50)
+            await stage.until(lambda: all(row.added == 1 for row in stage.tree().values()))
+            await stage.until(stage.diff_text)
+            deltas: list[StatusDelta] = []
+            drawn: list[str] = []
+            row_line, hear = TreeList.row_line, stage.app.engine._hear
+
+            def counted(pane: TreeList, row: FileRow, *, width: int, base: Style) -> Strip:
+                drawn.append(row.shown)
+                return row_line(pane, row, width=width, base=base)
+
+            def heard(name: str, payload: object) -> None:
+                if isinstance(payload, StatusDelta):
+                    deltas.append(payload)
+                hear(name, payload)
+
+            monkeypatch.setattr(TreeList, "row_line", counted)
+            stage.app.engine._hear = heard
+            song.write("many/020.txt", "y\nz\n")
+            await stage.until(lambda: stage.tree()["many/020.txt"].added == 2)
+            assert len(deltas) <= 2
+            assert sum(len(delta.tree) for delta in deltas) <= 2
+            assert set(drawn) == {"many/020.txt"}
 
 
 class TestHints:
