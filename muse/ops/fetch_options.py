@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from muse.core.errors import CorruptFileError, UsageError
 from muse.core.repo import Repository
 from muse.remotes.protocol import UNLIMITED
+
+# Said where two histories seem to have grown apart, and may only be cut off before they meet.
+CUT_OFF: Final = (
+    "The history here is cut off, perhaps before the point where both meet: 'muse fetch "
+    "--unshallow' first, and try again."
+)
 
 
 @dataclass(frozen=True, slots=True)

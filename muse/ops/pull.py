@@ -7,7 +7,6 @@ and the error says what to do. Nothing is ever merged behind one's back.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from muse.core.ancestry import CommitGraph, ahead_behind, is_ancestor
 from muse.core.errors import NonFastForwardError, RefNotFoundError, UsageError
@@ -17,16 +16,11 @@ from muse.core.repo import Repository
 from muse.core.types import ObjectId, to_raw
 from muse.core.upstream import HERE, find_upstream
 from muse.ops.fetch import FetchOptions, FetchResult, fetch, find_source
+from muse.ops.fetch_options import CUT_OFF
 from muse.ops.move_tree import move_working_tree
 from muse.ops.remote_config import default_remote
 from muse.remotes.address import show_url
 from muse.remotes.protocol import TransferCallback, checkout_progress
-
-# Said where two histories seem to have grown apart, and may only be cut off before they meet.
-CUT_OFF: Final = (
-    "The history here is cut off, perhaps before the point where both meet: 'muse fetch "
-    "--unshallow' first, and try again."
-)
 
 
 @dataclass(frozen=True, slots=True)

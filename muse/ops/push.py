@@ -22,7 +22,7 @@ from muse.core.errors import (
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
 from muse.core.types import ObjectId, RawId, to_raw
-from muse.ops.pull import CUT_OFF
+from muse.ops.fetch_options import CUT_OFF
 from muse.ops.push_targets import AS_SEEN, PushOptions, Target, choose_targets
 from muse.ops.remote_config import (
     RemoteInfo,
