@@ -103,6 +103,14 @@ def gone_error(shown: str, name: str) -> RemoteError:
     )
 
 
+def too_large_error(shown: str, name: str, limit: int) -> RemoteError:
+    """Return the error for an object that is larger than any that Muse writes there."""
+    return RemoteError(
+        f"{shown}: '{name}' has more than {limit} bytes.",
+        hint="It is damaged or is not Muse's, so it was not read. Check the address.",
+    )
+
+
 def open_bucket(address: Address, url: str, *, user_config: Path | None) -> Bucket:
     """Open the place that an address names; nothing is sent yet.
 

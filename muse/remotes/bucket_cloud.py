@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from muse.core.errors import RemoteError, UsageError
-from muse.remotes.bucket import Listed, Stored, Version, gone_error
+from muse.remotes.bucket import Listed, Stored, Version, gone_error, too_large_error
 from muse.remotes.bucket_errors import explain, status_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _PARALLEL: Final = 3
 _STREAM: Final = 1 << 20
 # What obstore tries again by itself: 5xx, 429, dropped connections. Short, because whoever waits
 # can give the same command again, and what arrived stays.
-_RETRY: Final[RetryConfig] = {
+RETRY: Final[RetryConfig] = {
     "max_retries": 5,
     "retry_timeout": timedelta(seconds=40),
     "backoff": {
@@ -42,6 +42,7 @@ _RETRY: Final[RetryConfig] = {
         "base": 2,
     },
 }
+READ_TIMEOUT = "30s"
 _FAILURES: Final = (BaseError, OSError, NotImplementedError, ValueError)
 _ENDPOINTS: Final = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
@@ -85,12 +86,12 @@ def open_cloud(
         # Whole packs pass in one request, over slow lines too: a stalled one is noticed by its
         # silence, not by how long it takes.
         "timeout": "30m",
-        "read_timeout": "30s",
+        "read_timeout": READ_TIMEOUT,
         "connect_timeout": "10s",
         "allow_http": _may_be_plain(scheme, endpoint, settings),
     }
     where: dict[str, Any] = {
-        "prefix": prefix or None, "client_options": client, "retry_config": _RETRY,
+        "prefix": prefix or None, "client_options": client, "retry_config": RETRY,
     }  # fmt: skip
     try:
         store: S3Store | GCSStore | AzureStore
@@ -146,7 +147,7 @@ class CloudBucket:
             found = obstore.get(self._store, name)
             meta = found.meta
             if meta["size"] > limit:
-                raise RemoteError(f"{self.shown}: '{name}' has more than {limit} bytes.")
+                raise too_large_error(self.shown, name, limit)
             data = bytes(found.bytes())
         except FileNotFoundError as error:
             if status_of(error).code in {"NoSuchBucket", "ContainerNotFound"}:

@@ -18,7 +18,8 @@ from muse.core import temps
 from muse.core.errors import IoFailedError, RemoteError
 from muse.core.io import NewFile, make_dirs, remove_file, sync_dir
 from muse.core.lock import WriteLock
-from muse.remotes.bucket import Listed, Stored, Version, gone_error
+from muse.core.sweep import sweep_folder
+from muse.remotes.bucket import Listed, Stored, Version, gone_error, too_large_error
 
 _CHUNK: Final = 1 << 20
 
@@ -42,7 +43,7 @@ class FolderBucket:
             try:
                 with open(self._folder / name, "rb") as file:
                     if os.fstat(file.fileno()).st_size > limit:
-                        raise RemoteError(f"{self.shown}: '{name}' has more than {limit} bytes.")
+                        raise too_large_error(self.shown, name, limit)
                     data = file.read()
             except (FileNotFoundError, NotADirectoryError):
                 self._check_parent()
@@ -114,10 +115,13 @@ class FolderBucket:
         """See `Bucket.list`."""
         with self._told():
             folder = self._folder / prefix
+            # Only gc lists; so what writers that were killed have left goes with it (G6).
+            for each in {folder, self._folder}:
+                sweep_folder(os.fspath(each), label=each.name, families=(temps.OBJECT,))
             names = sorted(os.listdir(folder)) if folder.is_dir() else []
         for name in names:
             found = self.stat(f"{prefix}{name}")
-            if found is not None:
+            if found is not None and not name.startswith("."):
                 yield found
 
     def remove(self, names: Sequence[str]) -> None:

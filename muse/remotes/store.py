@@ -9,7 +9,7 @@ happened, after it everything has.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from muse.core.errors import (
     CorruptObjectError,
@@ -37,6 +37,9 @@ from muse.remotes.store_probe import check_conditions
 from muse.remotes.store_reader import StoreReader, as_remote_error
 from muse.remotes.store_update import Proof, RefMove, write_document
 from muse.remotes.walk import NewObjects
+
+if TYPE_CHECKING:
+    from muse.remotes.store_gc import StoreGcResult
 
 _T = TypeVar("_T")
 _THIS_SIDE: Final = "This repository"
@@ -178,14 +181,22 @@ class StoreRemote:
 
     def update_refs(self, updates: Sequence[RefUpdate], *, version: str, log: str = "push") -> None:
         """See `Remote.update_refs`."""
-        del log  # There is no reflog: `past` keeps what refs have left for a while.
+        del log  # There is no reflog; what refs leave behind is kept for a while.
         self._check_conditions()
         seen = self._seen
         if seen is None or (seen[0].recent[-1:] or ("",))[0] != version:
             seen = self._look()
-        self._find_leftovers()
         move = RefMove(updates, shown=self.url)
-        proof = Proof(self._reader, self._notes, self._unlisted, shown=self.url)
+        proof = Proof(
+            self._reader,
+            self._notes,
+            self._unlisted,
+            find_more=self._find_leftovers,
+            shown=self.url,
+        )
+
+        move.check(seen[0])
+        self._told(lambda: move.leave_behind(self._bucket, self._reader))
 
         def change(document: Document) -> Document:
             move.check(document)
@@ -202,8 +213,19 @@ class StoreRemote:
         listed = {entry.name for entry in written[0].packs}
         for name in listed & self._unlisted.keys():
             del self._unlisted[name]
+        self._forget_repeated(written[0])
         self._remember(written[0])
         self._merge_sometimes(written[0])
+
+    def _forget_repeated(self, document: Document) -> None:
+        """Forget packs of killed pushes whose objects have all come by another way since."""
+        self._reader.set_packs(document.packs)
+        repeated = set()
+        for entry in self._notes.pending:
+            index = self._notes.find_index(entry)
+            if index is None or all(self._reader.find_known(raw) for raw in index.ids()):
+                repeated.add(entry.name)
+        self._notes.settle(repeated)
 
     def _merge_sometimes(self, document: Document) -> None:
         from muse.remotes.store_merge import is_due, merge_packs  # start-up time
@@ -213,6 +235,19 @@ class StoreRemote:
             if seen is not None:
                 self._seen = seen
                 self._remember(seen[0])
+
+    def collect(self, *, grace_s: float, dry_run: bool) -> StoreGcResult:
+        """Remove what no ref needs, and make many packs few; see `StoreGc`.
+
+        Raises:
+            RemoteError: The store failed, or is incomplete; then nothing was removed.
+        """
+        from muse.remotes.store_gc import StoreGc  # start-up time
+
+        if not dry_run:
+            self._check_conditions()
+        gc = StoreGc(self._bucket, self._reader, self._look, grace_s=grace_s, dry_run=dry_run)
+        return self._told(gc.run)
 
     # -- sending ---------------------------------------------------------------------------
 

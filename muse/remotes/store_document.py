@@ -2,6 +2,8 @@
 
 It holds every ref and lists every pack, so that one GET tells everything and one conditional PUT
 moves several refs together with the packs that they need. Nobody ever lists the bucket, but gc.
+What only gc needs to know is therefore kept out of it, in objects that are dated by the store:
+``past/<r>`` holds what refs have left behind, ``retired/<r>`` the packs that were replaced.
 
 ================  ====================================================================
 ``id``            random, given once: tells a store from another one at the same place
@@ -11,8 +13,6 @@ moves several refs together with the packs that they need. Nobody ever lists the
 ``head``          the branch that a clone starts at
 ``refs peeled``   name → id; annotated tags → what is behind them
 ``packs``         ``[name, size, index, front, objects]`` each, oldest first
-``past``          id → when a gc first saw that no ref names it any more (0: none did yet)
-``retired``       packs that a gc replaced → when; deleted a day later
 ``recent``        marks of the last writes: whoever lost an answer finds out if it was heard
 ================  ====================================================================
 """
@@ -36,6 +36,8 @@ DOCUMENT: Final = "refs.json"
 FORMAT: Final = 1
 MAX_DOCUMENT: Final = 256 << 20
 PACKS: Final = "packs/"
+PAST: Final = "past/"
+RETIRED: Final = "retired/"
 _MAX_PACKS: Final = 100_000
 _MAX_PACK_BYTES: Final = 1 << 50
 _MAX_RECENT: Final = 128
@@ -91,8 +93,6 @@ class Document:
     refs: Mapping[str, ObjectId] = field(default_factory=dict)
     peeled: Mapping[str, ObjectId] = field(default_factory=dict)
     packs: tuple[PackEntry, ...] = ()
-    past: Mapping[ObjectId, int] = field(default_factory=dict)
-    retired: Mapping[str, int] = field(default_factory=dict)
     recent: tuple[str, ...] = ()
 
     @classmethod
@@ -122,8 +122,6 @@ class Document:
                 "refs": dict(sorted(self.refs.items())),
                 "peeled": dict(sorted(self.peeled.items())),
                 "packs": self.packs,
-                "past": dict(self.past),
-                "retired": dict(self.retired),
                 "recent": self.recent,
             },
             separators=(",", ":"),
@@ -165,10 +163,8 @@ def _parse(found: object) -> Document:
     if version != FORMAT:
         raise _LaterError(version)
     _need(_matches(_STORE_ID, found["id"]) and _is_name(found["head"]))
-    past, retired, recent = found["past"], found["retired"], found["recent"]
-    _need(isinstance(past, dict) and isinstance(retired, dict) and isinstance(recent, list))
-    _need(all(is_object_id(oid) and _is_count(when) for oid, when in past.items()))
-    _need(all(_matches(_NAME, name) and _is_count(when) for name, when in retired.items()))
+    recent = found["recent"]
+    _need(isinstance(recent, list))
     _need(len(recent) <= _MAX_RECENT and all(_matches(_MARK, mark) for mark in recent))
     _need(_is_count(found["serial"]) and _is_count(found["drops"]))
     packs = found["packs"]
@@ -183,8 +179,6 @@ def _parse(found: object) -> Document:
         _refs(found["refs"]),
         _refs(found["peeled"]),
         entries,
-        past,
-        retired,
         tuple(recent),
     )
 

@@ -18,7 +18,7 @@ from muse.core.types import RawId
 from muse.remotes.background import Lane
 from muse.remotes.bucket import Bucket, Version
 from muse.remotes.protocol import ObjectRecord
-from muse.remotes.store_document import Document, PackEntry
+from muse.remotes.store_document import RETIRED, Document, PackEntry, new_mark
 from muse.remotes.store_pack import PackDraft, SealedPack
 from muse.remotes.store_reader import StoreReader
 from muse.remotes.store_update import write_document
@@ -29,10 +29,10 @@ _EVERY: Final = 32
 _MANY: Final = 32
 _FACTOR: Final = 2
 # Packs of this size are left alone: a reader gains nothing from larger ones.
-_BIG_BYTES: Final = 256 << 20
+BIG_BYTES: Final = 256 << 20
 
 
-class _GoneError(Exception):
+class GoneError(Exception):
     """Somebody else has merged these packs."""
 
 
@@ -43,7 +43,7 @@ def is_due(document: Document) -> bool:
 
 def choose_small(entries: Sequence[PackEntry]) -> list[PackEntry]:
     """Choose the packs to be melted into one; empty when that would gain nothing."""
-    rest = sorted((e for e in entries if e.size < _BIG_BYTES), key=lambda e: (e.size, e.name))
+    rest = sorted((e for e in entries if e.size < BIG_BYTES), key=lambda e: (e.size, e.name))
     below = sum(entry.size for entry in rest)
     while rest:
         below -= rest[-1].size
@@ -54,7 +54,7 @@ def choose_small(entries: Sequence[PackEntry]) -> list[PackEntry]:
     total = 0
     for entry in rest:
         # What becomes of them must not be larger than what is left alone.
-        if total + entry.size > _BIG_BYTES:
+        if total + entry.size > BIG_BYTES:
             break
         chosen.append(entry)
         total += entry.size
@@ -76,39 +76,46 @@ def merge_packs(
         return None
     names = {entry.name for entry in chosen}
 
-    def change(document: Document) -> Document:
-        return swap_packs(document, names, [sealed.entry], now_s=0)
-
-    with contextlib.suppress(MuseError, _GoneError):
+    with contextlib.suppress(MuseError, GoneError):
         sealed = copy_packs(bucket, reader, chosen)
+        # No pack is empty.
+        assert sealed is not None
+        new = [sealed.entry]
         try:
-            return write_document(bucket, seen, change)
+            retire(bucket, names)
+            return write_document(bucket, seen, lambda now: swap_packs(now, names, new))
         finally:
             sealed.close()
     return None
 
 
-def swap_packs(
-    document: Document, old: Collection[str], new: Sequence[PackEntry], *, now_s: int
-) -> Document:
-    """Return the document with packs replaced; the old ones are kept for a while as retired.
+def swap_packs(document: Document, old: Collection[str], new: Sequence[PackEntry]) -> Document:
+    """Return the document with packs replaced.
 
     Args:
         document: As it is now.
         old: Names of the packs that are replaced.
         new: What holds their objects.
-        now_s: The store's time; 0 when it is not known: the next gc puts it in.
 
     Raises:
-        _GoneError: One of the old ones is not listed any more.
+        GoneError: One of the old ones is not listed any more.
     """
     if set(old) - {entry.name for entry in document.packs}:
-        raise _GoneError
+        raise GoneError
     packs = [entry for entry in document.packs if entry.name not in old]
     # Oldest first: what was merged is older than what came since.
     packs = [*new, *packs]
-    retired = {**document.retired, **dict.fromkeys(old, now_s)}
-    return replace(document, packs=tuple(packs), retired=retired)
+    return replace(document, packs=tuple(packs))
+
+
+def retire(bucket: Bucket, names: Collection[str]) -> None:
+    """Note that packs are about to be replaced, so that they stay a day for who reads them.
+
+    Before the list is replaced: a note without its deed is harmless, the other way is not.
+    """
+    if names:
+        data = "".join(f"{name}\n" for name in sorted(names)).encode()
+        bucket.create(f"{RETIRED}{new_mark()}", [data], size=len(data))
 
 
 def copy_packs(
@@ -117,7 +124,7 @@ def copy_packs(
     chosen: Sequence[PackEntry],
     *,
     keep: Collection[RawId] | None = None,
-) -> SealedPack:
+) -> SealedPack | None:
     """Write the objects of some packs into one new pack, each of them verified.
 
     Args:
@@ -127,7 +134,7 @@ def copy_packs(
         keep: Copy only these; None: all.
 
     Returns:
-        What was uploaded; the caller closes it.
+        What was uploaded, which the caller closes; None when there was nothing to keep.
 
     Raises:
         MuseError: One is damaged, or the store failed; nothing was changed.
@@ -141,6 +148,9 @@ def copy_packs(
             ids = [raw for raw in ids if raw not in draft]
             for record in reader.iter_pack(entry, ids):
                 _add(draft, record, shown=bucket.shown)
+        if not len(draft):
+            draft.close()
+            return None
         sealed = draft.seal()
     except BaseException:
         draft.close()

@@ -20,7 +20,7 @@ from muse.remotes.store_notes import Notes
 
 # Requests on their way at a time, and how much each brings at most.
 PARALLEL: Final = 4
-JOB_BYTES: Final = 8 << 20
+JOB_BYTES: Final = 4 << 20
 
 
 class Place(NamedTuple):

@@ -31,6 +31,7 @@ from muse.remotes.protocol import RefUpdate
 from muse.remotes.store_document import (
     DOCUMENT,
     MAX_DOCUMENT,
+    PAST,
     Document,
     PackEntry,
     new_mark,
@@ -156,24 +157,31 @@ class RefMove:
                     hint="Push under another name, or delete that one first.",
                 )
 
+    def leave_behind(self, bucket: Bucket, reader: StoreReader) -> None:
+        """Note what refs are about to leave, so that a gc keeps it for its grace.
+
+        Before they move: a note of what did not happen is harmless, the other way is not.
+        """
+        left = sorted({u.old for u in self._updates if u.old and not _is_kept(reader, u)})
+        if left:
+            data = "".join(f"{oid}\n" for oid in left).encode()
+            bucket.create(f"{PAST}{new_mark()}", [data], size=len(data))
+
     def apply(self, document: Document, reader: StoreReader) -> Document:
         """Return the document with the refs moved."""
-        refs, peeled, past = dict(document.refs), dict(document.peeled), dict(document.past)
+        refs, peeled = dict(document.refs), dict(document.peeled)
         for update in self._updates:
             peeled.pop(update.name, None)
-            if update.old is not None and not _is_kept(reader, update):
-                past.setdefault(update.old, 0)
             if update.new is None:
                 refs.pop(update.name, None)
                 continue
             refs[update.name] = update.new
-            past.pop(update.new, None)
             if update.name.startswith(TAGS):
                 target = _peel(reader, update.new)
                 if target is not None:
                     peeled[update.name] = target
         head = _choose_head(document.head, refs)
-        return replace(document, refs=refs, peeled=peeled, past=past, head=head)
+        return replace(document, refs=refs, peeled=peeled, head=head)
 
 
 def _in_the_way(one: str, other: str) -> bool:
@@ -225,6 +233,7 @@ class Proof:
         reader: Reads objects, ours first.
         notes: What was seen before.
         unlisted: Uploaded packs that no document lists.
+        find_more: Adds those of killed pushes to them.
         shown: The store, for messages.
     """
 
@@ -234,9 +243,11 @@ class Proof:
         notes: Notes,
         unlisted: Mapping[str, PackEntry],
         *,
+        find_more: Callable[[], None],
         shown: str,
     ) -> None:
         self._reader, self._notes, self._unlisted, self._shown = reader, notes, unlisted, shown
+        self._find_more = find_more
         self._needed: list[PackEntry] = []
         # Of which store and of how many drops the proof speaks.
         self._valid: tuple[str, int] | None = None
@@ -250,7 +261,12 @@ class Proof:
         """
         now = (document.store_id, document.drops)
         if tips and self._valid != now:
-            self._needed = list(self._walk(document, tips.values()))
+            try:
+                self._needed = list(self._walk(document, tips.values()))
+            except ObjectNotFoundError:
+                # A killed push may have brought what is not here to be read.
+                self._find_more()
+                self._needed = list(self._walk(document, tips.values()))
             for name, oid in tips.items():
                 kind = self._reader.kind(to_raw(oid))
                 if name.startswith(HEADS) and kind != "commit":
@@ -271,7 +287,10 @@ class Proof:
         for found in NewObjects(reader, map(to_raw, tips), complete):
             if found.raw == EMPTY_TREE:
                 continue
-            place = reader.find(found.raw)
+            place = reader.find_known(found.raw)
+            if place is None:
+                self._find_more()
+                place = reader.find(found.raw)
             if place is None:
                 raise ObjectNotFoundError(from_raw(found.raw), needed_by=_holder(found.holder))
             if place.entry.name in self._unlisted:

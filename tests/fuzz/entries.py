@@ -31,6 +31,7 @@ from muse.core.stat_cache_file import decode_stat_cache
 from muse.core.trash import entry_path, read_entry
 from muse.core.trees import TreeFormatError, check_tree, format_tree, parse_tree
 from muse.remotes import wire_fields as fields
+from muse.remotes.store_document import parse_document
 from muse.remotes.wire_errors import decode_error, encode_error
 from muse.remotes.wire_frames import FrameParser, Message, WireError, encode_frame
 from muse.remotes.wire_records import RecordReader, take_records
@@ -221,6 +222,12 @@ def _take_all(message: Message) -> None:
         encode_error(decode_error(message[1:], url="fuzz"))
 
 
+def store_document(data: bytes) -> None:
+    """Any bytes as a store's document: what is read is written so that it reads the same."""
+    found = parse_document(data, shown="here")
+    assert parse_document(found.encode(), shown="here") == found
+
+
 def _seal(data: bytes) -> bytes:
     return data + hashlib.sha256(data).digest()
 
@@ -231,6 +238,7 @@ ENTRIES: Final[Mapping[str, Callable[[bytes], None]]] = {
         journal, record, stage, sealed_stage, stat_cache, operations, ledger, reflog, ref, head,
         ref_name, config, ignore, trash, tree, commit, tag,
         wire_stream, wire_message,
+        store_document,
     )
 }  # fmt: skip
 # Those whose bytes are msgpack: nonsense of the right shape gets deeper than noise.

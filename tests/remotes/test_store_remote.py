@@ -20,26 +20,6 @@ from tests.remotes.store_places import StorePlace, SyncedRemote, open_store
 __all__ = ["here"]
 
 
-@pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """A real S3 server."""
-    with s3_server.run_server() as address:
-        yield address
-
-
-@pytest.fixture
-def s3_env(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Its address in the environment, with credentials."""
-    set_env(monkeypatch, s3)
-    return s3
-
-
-def set_env(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """Point obstore at a server."""
-    for name, value in s3_server.environment(address).items():
-        monkeypatch.setenv(name, value)
-
-
 class _Stores(RemoteConformance):
     """What both kinds share: a client with the state of one repository, as a person has."""
 

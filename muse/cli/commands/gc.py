@@ -1,9 +1,10 @@
-"""``muse gc [--expire when] [--all] [--dry-run]``."""
+"""``muse gc [--expire when] [--all] [--dry-run] [--remote [name]]``."""
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from muse.cli.context import Context, Result
@@ -18,6 +19,7 @@ EXAMPLES = (
     ("muse gc --dry-run", "only say what would be done"),
     ("muse gc --expire 3d", "drop what has not been touched for three days"),
     ("muse gc --expire never", "pack only"),
+    ("muse gc --remote", "the same in the object store that 'origin' is"),
     ("muse gc --all", "one pack for everything; also replaces damaged copies by whole ones"),
 )
 
@@ -41,6 +43,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--all", action="store_true", help="melt all packs into one")
     parser.add_argument("-n", "--dry-run", action="store_true", help="change nothing")
+    parser.add_argument(
+        "--remote",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="collect in an object store (s3, gs, az, store), by its own clock; the default "
+        "remote when none is named",
+    )
 
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
@@ -48,6 +58,8 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     from muse.ops.gc import gc
 
     now_s = time.time()
+    if args.remote is not None:
+        return _run_remote(ctx, args, now_s=now_s)
     result = gc(
         ctx.repo(),
         expire_before_s=_moment(args.expire, now_s=now_s),
@@ -61,6 +73,32 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     if result.kept_because:
         notes.append(f"Nothing was dropped: {result.kept_because}; 'muse verify' shows more.")
     return Result(_data(result), _lines(result), notes=tuple(notes))
+
+
+def _run_remote(ctx: Context, args: argparse.Namespace, *, now_s: float) -> Result:
+    from muse.cli.render import plural, size
+    from muse.ops.gc_remote import gc_remote
+
+    age_s = now_s - _moment(args.expire, now_s=now_s)
+    done = gc_remote(ctx.repo(), remote=args.remote or None, grace_s=age_s, dry_run=args.dry_run)
+    result = done.result
+    lines = [f"At {done.url}"]
+    if result.dropped:
+        lines.append(f"dropped  {plural(result.dropped, 'unreachable object')}")
+    if result.packs_after != result.packs_before:
+        packs = plural(result.packs_after, "pack")
+        lines.append(f"packs    {result.packs_before} → {packs}")
+    if result.deleted:
+        files = plural(result.deleted, "file")
+        lines.append(f"deleted  {files}, {size(result.deleted_bytes)}")
+    if result.waiting:
+        lines.append(f"waiting  {plural(result.waiting, 'file')}, too young to delete")
+    if len(lines) == 1:
+        lines.append(f"Nothing to do: {plural(result.packs_before, 'pack')}.")
+    if result.dry_run:
+        lines.append("Nothing was changed (--dry-run).")
+    data = {"remote": done.remote, "url": done.url, **asdict(result)}
+    return Result(data, lines)
 
 
 def _moment(text: str, *, now_s: float) -> float:
