@@ -75,13 +75,14 @@ class ProcessCarrier:
         hear = None if notify is None else lambda line: notify(_show(line))
         self._pipes = (stdin, stdout, stderr)
         self.channel = Channel(
-            stdout.fileno(), stdin.fileno(), errors=stderr.fileno(), idle=idle, hear=hear
-        )
+            stdout.fileno(), stdin.fileno(), errors=stderr.fileno(), idle=idle, hear=hear,
+            needs_answers=True,
+        )  # fmt: skip
 
     @property
-    def pid(self) -> int:
-        """The program's process id."""
-        return self._child.pid
+    def exit_code(self) -> int | None:
+        """How it ended; None while it lives, negative for a signal."""
+        return self._child.poll()
 
     def explain(self, error: MuseError) -> MuseError:
         """Return what to tell the user when the connection ended, or was no conversation."""

@@ -18,9 +18,17 @@ from typing import Any, Final, NamedTuple, NoReturn
 from muse.core.commits import Signature
 from muse.core.errors import ConnectionLostError, MuseError, RemoteError
 from muse.core.paths import show_text
+from muse.core.trees import EMPTY_TREE
 from muse.core.types import ObjectId, RawId, from_raw, to_raw
 from muse.remotes.path import PathRemote
-from muse.remotes.protocol import MAX_REF_NAME, UNLIMITED, ObjectRecord, Offer
+from muse.remotes.protocol import (
+    MAX_REF_NAME,
+    MAX_REFS,
+    UNLIMITED,
+    ObjectRecord,
+    Offer,
+    RefUpdate,
+)
 from muse.remotes.wire_errors import encode_error
 from muse.remotes.wire_fields import (
     REFS_PAGE,
@@ -85,12 +93,15 @@ class Server:
         self._versions = versions
         self._place: PathRemote | None = None
         self._who: Signature | None = None
+        # Announced for the next question that moves refs.
+        self._updates: list[RefUpdate] = []
         self._offers: dict[int, Offer] = {}
         self._next_offer = 0
         self._answers: dict[str, Callable[[Message], None]] = {
             "refs": self._list_refs,
             "present": self._find_present,
             "receive": self._receive,
+            "updates": self._take_updates,
             "move": self._move,
             "offer": self._offer,
             "send": self._send,
@@ -180,6 +191,7 @@ class Server:
         count = take_int(count)
         self._who = self._person(who)
         reader = RecordReader(self._channel.receive, source="This repository")
+        updates, self._updates = self._updates, []
         try:
             received = self._there.receive(self._whole(reader), count=count)
         except ConnectionLostError:
@@ -192,7 +204,7 @@ class Server:
         self._channel.send("received", received.objects, received.size_bytes)
         moves = (reader.end or [])[1:2]
         if moves and moves[0] is not None:
-            self._move_refs(take_list(moves[0], limit=16))
+            self._move_refs(updates, take_list(moves[0], limit=16))
 
     @staticmethod
     def _whole(reader: RecordReader) -> Iterator[ObjectRecord]:
@@ -202,16 +214,22 @@ class Server:
         if not take_bool(whole):
             raise ConnectionLostError("The client gave up.")
 
-    def _move(self, message: Message) -> None:
-        self._move_refs(take_fields(message, "move", 4))
+    def _take_updates(self, message: Message) -> None:
+        self._updates += take_updates(take_fields(message, "updates", 1)[0])
+        if len(self._updates) > MAX_REFS:
+            raise WireError("moves without end")
 
-    def _move_refs(self, fields: list[Any]) -> None:
-        if len(fields) < 4:
-            raise WireError("moves without all their parts")
-        updates, version, log, who, *_ = fields
+    def _move(self, message: Message) -> None:
+        updates, self._updates = self._updates, []
+        self._move_refs(updates, take_fields(message, "move", 3))
+
+    def _move_refs(self, updates: list[RefUpdate], fields: list[Any]) -> None:
+        if len(fields) < 3:
+            raise WireError("a move without all its parts")
+        version, log, who, *_ = fields
         self._who = self._person(who)
         self._there.update_refs(
-            take_updates(updates),
+            updates,
             version=take_text(version),
             log=show_text(take_text(log, limit=256)),
         )
@@ -262,7 +280,7 @@ class Server:
             return False
         left = limit
         for raw in ids:
-            left -= self._there.repo.objects.stat(raw)[1]
+            left -= 0 if raw == EMPTY_TREE else self._there.repo.objects.stat(raw)[1]
             if left < 0:
                 return False
         return True

@@ -180,7 +180,12 @@ class _Explainer:
             )
         if spoke or (not lost and code in {0, None}):
             return error if spoke else self._garbage(error)
-        if code == _REFUSED or (code is not None and code < 0):
+        if code is not None and code < 0:
+            return ConnectionLostError(
+                f"The ssh to {self._place.host} was ended by signal {-code}.",
+                hint="Run the same command again.",
+            )
+        if code == _REFUSED:
             return RemoteError(
                 f"{self._place.host} cannot be reached by ssh.{words}", hint=self._hint(said)
             )

@@ -187,7 +187,8 @@ class WireRemote:
     def update_refs(self, updates: Sequence[RefUpdate], *, version: str, log: str = "push") -> None:
         """See `Remote.update_refs`."""
         with self._exchange():
-            self._channel.send("move", *self._moves(updates, version, log))
+            self._send_updates(updates)
+            self._channel.send("move", version, log, self._who())
             take_fields(self._hear(), "moved", 0)
 
     def publish(
@@ -200,7 +201,8 @@ class WireRemote:
     ) -> Received:
         """Do `receive` and then `update_refs` for one wait; see `Publishes`."""
         with self._exchange():
-            moves = self._moves(updates, version, "push")
+            self._send_updates(updates)
+            moves: list[object] = [version, "push", self._who()]
             self._send_records(records, count=count, moves=moves)
             received = self._take_received()
             take_fields(self._hear(), "moved", 0)
@@ -221,8 +223,10 @@ class WireRemote:
         objects, size_bytes, *_ = take_fields(self._hear(), "received", 2)
         return Received(take_int(objects), take_int(size_bytes, limit=1 << 62))
 
-    def _moves(self, updates: Sequence[RefUpdate], version: str, log: str) -> list[object]:
-        return [[pack_update(update) for update in updates], version, log, self._who()]
+    def _send_updates(self, updates: Sequence[RefUpdate]) -> None:
+        packed = [pack_update(update) for update in updates]
+        for start in range(0, len(packed), REFS_PAGE):
+            self._channel.send("updates", packed[start : start + REFS_PAGE])
 
     def _who(self) -> list[str] | None:
         return pack_person(self._identity() if self._identity is not None else None)

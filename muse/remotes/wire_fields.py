@@ -20,7 +20,6 @@ MAX_COUNT: Final = 1 << 40
 # So many ids travel in one message, and so many refs.
 IDS_PAGE: Final = 16_384
 REFS_PAGE: Final = 512
-MAX_UPDATES: Final = 10_000
 _OFFSET: Final = re.compile(r"[+-]\d{4}\Z")
 
 
@@ -150,9 +149,9 @@ def pack_update(update: RefUpdate) -> list[object]:
 
 
 def take_updates(value: object) -> list[RefUpdate]:
-    """Return moves of refs."""
+    """Return the moves of refs of one message."""
     found = []
-    for item in take_list(value, limit=MAX_UPDATES):
+    for item in take_list(value, limit=REFS_PAGE):
         name, old, new, *_ = _take_parts(item, 3)
         text = take_text(name, limit=MAX_REF_NAME)
         found.append(RefUpdate(text, take_optional_id(old), take_optional_id(new)))

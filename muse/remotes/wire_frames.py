@@ -124,6 +124,7 @@ class Channel:
         errors: Where the carrier (ssh) says what it has to say; -1 for nowhere.
         idle: Called several times a second while nothing moves; may raise to give up.
         hear: Told each whole line of the carrier.
+        needs_answers: Whether there is no point in sending to a side that will say no more.
     """
 
     def __init__(
@@ -134,9 +135,11 @@ class Channel:
         errors: int = -1,
         idle: Callable[[], None] | None = None,
         hear: Callable[[bytes], None] | None = None,
+        needs_answers: bool = False,
     ) -> None:
         self._reader, self._writer, self._errors = reader, writer, errors
         self._idle, self._hear = idle, hear
+        self._needs_answers = needs_answers
         self._parser = FrameParser()
         self._out = bytearray()
         self._tail = bytearray()
@@ -164,6 +167,8 @@ class Channel:
         A reader that went away is no error here: `receive` tells what it said last.
         """
         while self._out and not self._is_deaf:
+            if self._is_over and self._needs_answers:
+                break
             self._step(want_write=True)
         self._out.clear()
 

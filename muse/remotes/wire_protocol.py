@@ -10,16 +10,18 @@ the client                                      the server
 ``refs``                                        ``refs [ref, …]`` ``shallow ids`` …,
                                                 ``listing head out version``
 ``present ids``                                 ``present bits``
-``receive count who``, records,                 ``received objects bytes``, then ``moved``
-``end whole moves``
-``move updates version log who``                ``moved``
+``updates [update, …]`` …,                      ``received objects bytes``, then ``moved``
+``receive count who``, records,
+``end whole [version log who]``
+``updates [update, …]`` …,                      ``moved``
+``move version log who``
 ``offer depth eager``,                          ``ids`` ``shallow`` …,
 ``wants`` ``haves`` ``shallow`` …, ``end``      ``offered number total eager``;
                                                 with eager: records, ``end``
 ``send number``, ``skip bits`` …, ``end``       records, ``end``
 ==============================================  =================================================
 
-Records stand in `wire_records`. ``moves`` in ``receive`` saves a push a round trip: they happen
+Records stand in `wire_records`. Updates before ``receive`` save a push a round trip: they happen
 if all records were taken. An eager offer saves a fetch one: what is small comes along at once.
 
 ``hello`` and ``error`` keep their form in every version; the rest is spoken once the version is

@@ -10,8 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,7 +26,7 @@ from tests.conftest import Run
 from tests.remotes.conformance import MAIN, Cancelled, OpenPlace, RemoteConformance, here
 from tests.remotes.repositories import add_commit, make_repo, reachable
 from tests.remotes.sshd import Sshd, needs_sshd, sshd
-from tests.remotes.test_wire_cuts import bulk
+from tests.remotes.test_wire_cuts import bulk, wait_until
 
 __all__ = ["here", "sshd"]
 
@@ -197,11 +196,3 @@ def children(name: str) -> list[int]:
                 if Path(f"/proc/{pid}/comm").read_text().strip() == name:
                     found.append(pid)
     return found
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait for something that another process does."""
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

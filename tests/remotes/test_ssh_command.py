@@ -184,7 +184,7 @@ def run_as_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> 
         ("echo 'connect to host: Connection refused' >&2; exit 255", "refused", "port"),
         ("echo 'connect to host: Connection timed out' >&2; exit 255", "timed out", "VPN"),
         ("echo 'Host key verification failed.' >&2; exit 255", "Host key", "key"),
-        ("kill -9 $$", "cannot be reached", "by hand"),
+        ("kill -9 $$", "ended by signal 9", "again"),
         ("echo 'sh: muse: command not found' >&2; exit 127", "no 'muse' on host", "--user"),
         ("echo \"error: 'serve' is not a muse command.\" >&2; exit 2", "did not start", "older"),
         ("echo Welcome", "does not speak as a Muse", "bashrc"),

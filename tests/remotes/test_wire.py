@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from muse.core.errors import LockedError
+from muse.core.errors import LockedError, RefChangedError
 from muse.core.lock import WriteLock
 from muse.core.reflog import read_reflog
+from muse.core.refs import TAGS
 from muse.core.repo import Repository, open_repo
-from muse.core.types import RawId
+from muse.core.types import RawId, to_raw
 from muse.ops.clone import clone
 from muse.ops.fetch import fetch
 from muse.ops.push import push
 from muse.ops.remote import add_remote
 from muse.remotes.protocol import ASK_BATCH, RefUpdate
 from muse.remotes.records import iter_records
+from muse.remotes.transfer import bring_offered
+from muse.remotes.wire_fields import pack_update
 from muse.remotes.wire_frames import Channel, Message
 from tests.remotes.conformance import MAIN, OpenPlace, RemoteConformance, here, send_all, tip
 from tests.remotes.fake_ssh import fake_ssh
 from tests.remotes.repositories import ADA, add_commit, files_of, make_repo, reachable
-from tests.remotes.wires import Wires
+from tests.remotes.wires import SERVE, Wires
 
 __all__ = ["here"]
 
@@ -141,6 +145,48 @@ class TestOnTheOtherSide:
             remote.update_refs([RefUpdate(MAIN, None, tip(here))], version="")
         remote.update_refs([RefUpdate(MAIN, None, tip(here))], version="")
         assert reachable(place) == reachable(here)
+
+    def test_many_refs_move_together(self, here: Repository, open_place: OpenPlace) -> None:
+        """More than one message holds, in one transaction."""
+        remote = open_place()
+        send_all(here, remote, tip(here))
+        updates = [RefUpdate(f"{TAGS}v{number}", None, tip(here)) for number in range(1200)]
+        with pytest.raises(RefChangedError):
+            wrong = RefUpdate(MAIN, tip(here), None)
+            remote.update_refs([*updates, wrong], version="")
+        assert remote.list_refs().refs == ()
+        remote.update_refs(updates, version="")
+        assert len(remote.list_refs().refs) == 1200
+
+    def test_a_commit_without_files(self, tmp_path: Path, place: Repository, wires: Wires) -> None:
+        """The empty tree is known to everybody, so that nobody need store it."""
+        oid = add_commit(place, {})
+        bob = make_repo(tmp_path / "bob")
+        remote = wires.open(place.root)
+        remote.list_refs()
+        offer = remote.offer([oid], [])
+        bring_offered(bob, remote, offer)
+        assert bob.objects.has(to_raw(oid))
+
+    def test_a_server_ends_though_it_waits(
+        self, here: Repository, place: Repository, wires: Wires
+    ) -> None:
+        """A server that waits for the lock when its client goes away does not outlive it."""
+        hasty = (
+            "import sys; from muse.remotes import serve; serve.GRACE_S = 0.05; "
+            "from muse.cli.main import main; sys.exit(main(sys.argv[1:]))"
+        )
+        remote = wires.open(place.root, command=[sys.executable, "-c", hasty, *SERVE[3:]])
+        send_all(here, remote, tip(here))
+        with WriteLock(place.root, command="a long merge"):
+            channel = wires.carriers[0].channel
+            channel.send("updates", [pack_update(RefUpdate(MAIN, None, tip(here)))])
+            channel.send("move", "", "push", None)
+            channel.flush()
+            remote.close()
+            # By itself: it was neither told to end, nor did its wait of ten seconds.
+            assert wires.carriers[0].exit_code == 5
+        assert place.refs.read(MAIN) is None
 
     def test_what_was_not_compressed_is_compressed_on_the_way(
         self, here: Repository, place: Repository, wires: Wires

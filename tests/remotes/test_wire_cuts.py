@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +23,7 @@ from muse.ops.fetch import fetch
 from muse.ops.push import push
 from muse.ops.remote import add_remote
 from tests.crash import oracle
-from tests.remotes.fake_ssh import fake_ssh, wait_for_servers
+from tests.remotes.fake_ssh import DEADLINE_S, fake_ssh, wait_for_servers
 from tests.remotes.repositories import add_commit, files_of, make_repo, reachable
 
 MAIN = HEADS + "main"
@@ -232,3 +238,42 @@ class TestSlow:
             push(world.ada, remote="origin", branches=["main"], progress=cancel)
         world.wait_for_servers()
         assert isinstance(open_repo(world.hub.root), Repository)
+
+    def test_a_job_of_the_interface_is_cancelled_while_nothing_moves(self, world: World) -> None:
+        """The job ends as cancelled, and neither its ssh nor the server stays."""
+        world.network(pieces=1, pause=3600.0)
+        reader, writer = os.pipe()
+        job = subprocess.Popen(
+            [sys.executable, "-m", "muse_tui.runner", str(world.ada.root), "1", str(reader)],
+            pass_fds=(reader,),
+        )
+        os.close(reader)
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(json.dumps({"kind": "push", "args": {"remote": "origin"}}).encode())
+        folder = world.ada.root / ".muse/jobs/1"
+        wait_until(lambda: (folder / "progress.json").exists() and world.pids.exists())
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(DEADLINE_S) == 0
+        assert json.loads((folder / "result.json").read_text())["state"] == "cancelled"
+        world.wait_for_servers()
+
+    def test_an_interrupted_command_leaves_nothing_behind(self, world: World) -> None:
+        """Ctrl-C in a stalled push: exit code 130, and neither ssh nor server stays."""
+        world.network(pieces=1, pause=3600.0)
+        command = subprocess.Popen(
+            ["muse", "push", "-u", "origin", "main"], cwd=world.ada.root, stderr=subprocess.PIPE
+        )
+        wait_until(world.pids.exists)
+        command.send_signal(signal.SIGINT)
+        _, errors = command.communicate(timeout=DEADLINE_S)
+        assert command.returncode == 130
+        assert b"interrupted" in errors
+        world.wait_for_servers()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -449,12 +449,16 @@ class TestServer:
             [["receive", 1, None], ["end"]],
             [["receive", 1, None], ["end", 1, None]],
             [["receive", 0, None], ["end", True, [1]]],
+            [["receive", 0, None], ["end", True, 1]],
             [["receive", 0, ["a\n", "b", "+0000"]]],
-            [["move", [["refs/heads/x", None]], "", "push", None]],
-            [["move", [["refs/heads/x", b"1", None]], "", "push", None]],
-            [["move", 3, "", "push", None]],
-            [["move", [], 3, "push", None]],
-            [["move", [["r" * 5000, None, b"1" * 32]], "", "push", None]],
+            [["updates", [["refs/heads/x", None]]]],
+            [["updates", [["refs/heads/x", b"1", None]]]],
+            [["updates", [["refs/heads/x", None, b"1" * 32]] * 513]],
+            [["updates", 3]],
+            [["updates", [["r" * 5000, None, b"1" * 32]]]],
+            [["move", 3, "push", None]],
+            [["move", "", "push"]],
+            [["move", "", "push" * 100, None]],
             [["present", b"1" * 31]],
             [["present", 5]],
             [["offer", -1, 0]],
@@ -522,7 +526,7 @@ class TestServer:
         )  # fmt: skip
         names = [
             "refs", "present", "receive", "move", "offer", "send", "wants", "haves", "end",
-            "objects", "piece", "large", "done", "skip",
+            "objects", "piece", "large", "done", "skip", "updates",
         ]  # fmt: skip
         said = data.draw(
             st.lists(st.tuples(st.sampled_from(names), st.lists(fields, max_size=5)), max_size=8)
