@@ -19,6 +19,7 @@ from muse.core.lock import WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.paths import show_path, stat_cache_path, sweep_state_path
 from muse.core.repo import Repository
+from muse.core.stat_cache_file import load_stat_cache
 from muse.core.types import Progress
 from muse.core.verify import verify_store
 from muse.ops.doctor_names import NameDoctor
@@ -140,17 +141,25 @@ def _tidy(remedies: Sequence[Remedy]) -> None:
 def _caches(repo: Repository) -> Iterator[Remedy]:
     """Yield a remedy for each cache that does not read: every command makes do without."""
     for path in (stat_cache_path(repo.root), sweep_state_path(repo.root)):
-        try:
-            data = read_bytes(path, doing="read a cache")
-            if data is not None:
-                unseal(data)
-        except (CodecError, MuseError):
+        if not _is_whole_cache(repo, path):
             problem = f"{show_path(str(path))} is damaged; it is only a cache."
 
             def tidy(path: Path = path) -> None:
                 remove_file(path)
 
             yield Remedy(problem, "Delete it; the next command makes it anew.", tidy=tidy)
+
+
+def _is_whole_cache(repo: Repository, path: Path) -> bool:
+    if path == stat_cache_path(repo.root):
+        return not path.exists() or load_stat_cache(repo.root) is not None
+    try:
+        data = read_bytes(path, doing="read a cache")
+        if data is not None:
+            unseal(data)
+    except (CodecError, MuseError):
+        return False
+    return True
 
 
 def _torn_journal(repo: Repository, quarantine: Quarantine) -> Iterator[Remedy]:

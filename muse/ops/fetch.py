@@ -41,6 +41,7 @@ from muse.remotes.connectivity import (
     known_ids,
 )
 from muse.remotes.intake import Arrivals
+from muse.remotes.offers import ask
 from muse.remotes.protocol import (
     RefListing,
     Remote,
@@ -263,7 +264,7 @@ def _bring(
     offered: set[RawId] = set()
 
     def bring(wants: Sequence[ObjectId], haves: Sequence[ObjectId], depth: int | None) -> None:
-        offer = other.offer(list(dict.fromkeys(wants)), haves, depth=depth, shallow=ends)
+        offer = ask(other, wants, haves, depth=depth, shallow=ends)
         if offer.shallow and depth is None and not options.accept_ends:
             raise _ends_there(other.url, from_raw(offer.shallow[0]))
         offered.update(offer.ids)

@@ -11,6 +11,7 @@ killed, what it holds is found by name and not sent again (G9).
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,6 +136,12 @@ class Intake:
             self._pack.add_hashed(record.raw, record.kind, payload)
 
     def _take_stream(self, record: ObjectRecord) -> None:
+        # A size is a claim: a stream without end must not fill the disk before it is refused.
+        free = shutil.disk_usage(self._repo.muse).free
+        if record.size > free:
+            raise self._vet.bad(
+                record, f"it is said to have {record.size} bytes, and the disk has {free} free"
+            )
         if self._pack is None:
             self._spill()
         assert self._pack is not None

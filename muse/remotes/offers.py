@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from muse.core.commits import decode_commit
 from muse.core.errors import BadTransferError, RemoteError
 from muse.core.object_store import ObjectStore
-from muse.core.types import RAW_ID_SIZE, RawId, from_raw
+from muse.core.types import RAW_ID_SIZE, ObjectId, RawId, from_raw
 from muse.remotes.protocol import (
     ASK_BATCH,
     MAX_OFFERED,
@@ -18,12 +18,32 @@ from muse.remotes.protocol import (
 )
 
 
-def check_offer(offer: Offer, url: str) -> None:
-    """Refuse an offer that cannot be true.
+def ask(
+    remote: Remote,
+    wants: Iterable[ObjectId],
+    haves: Sequence[ObjectId],
+    *,
+    depth: int | None,
+    shallow: Sequence[ObjectId],
+) -> Offer:
+    """Ask a remote what it would send, and refuse an answer that cannot be true.
+
+    Args:
+        remote: Whom.
+        wants: As in `Remote.offer`, as are the others; the same twice is no harm.
+        haves: What is here.
+        depth: How far down to go.
+        shallow: Where history here ends.
 
     Raises:
         BadTransferError: It names too much, the same twice, or what is no object.
     """
+    offer = remote.offer(list(dict.fromkeys(wants)), haves, depth=depth, shallow=shallow)
+    _check_offer(offer, remote.url)
+    return offer
+
+
+def _check_offer(offer: Offer, url: str) -> None:
     count = max(len(offer.ids) - MAX_OFFERED, len(offer.shallow) - MAX_SHALLOW)
     if count > 0:
         reason = f"that is {count} objects more than any history has"

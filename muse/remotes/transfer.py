@@ -24,7 +24,7 @@ from muse.core.repo import Repository
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId, is_object_id
 from muse.remotes.intake import Arrivals, take_all
-from muse.remotes.offers import check_left_out, check_offer, only_offered
+from muse.remotes.offers import check_left_out, only_offered
 from muse.remotes.protocol import (
     ASK_BATCH,
     MAX_REF_NAME,
@@ -189,7 +189,6 @@ def bring_offered(
         BadTransferError: Something that came is damaged or hostile.
         RemoteError: The other side failed.
     """
-    check_offer(offer, remote.url)
     if not offer.ids:
         return Transfer(0, 0, 0)
     present: set[RawId] = set()

@@ -29,6 +29,7 @@ from muse.ops.doctor import DoctorResult, doctor
 from muse.ops.init import init
 from muse.ops.push import push
 from muse.ops.remote import add_remote
+from muse.ops.status import read_status
 from tests.core.packs import patch
 from tests.core.repos import MAIN, commit_files
 from tests.core.verify_runs import (
@@ -275,6 +276,12 @@ class TestDerived:
         stat_cache_path(repo.root).write_bytes(b"nonsense")
         assert fix(repo.root).is_well
         assert not stat_cache_path(repo.root).exists()
+
+    def test_a_whole_cache_is_left_alone(self, repo: Repository) -> None:
+        """What `status` has written is not called damaged."""
+        read_status(repo)
+        assert stat_cache_path(repo.root).exists()
+        assert doctor(repo).curable == ()
 
     def test_a_damaged_journal_is_kept(self, repo: Repository) -> None:
         """What cannot be read of it stays in the quarantine."""

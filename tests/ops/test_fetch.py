@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +17,11 @@ from muse.ops.push import push
 from muse.ops.remote_config import find_remote
 from muse.ops.verify import verify
 from muse.remotes.protocol import (
-    ObjectRecord,
-    Offer,
-    RefListing,
     RemoteRef,
     TransferProgress,
 )
 from tests.remotes.histories import write_tag
+from tests.remotes.liar import Liar, lying_commit, make_story
 from tests.remotes.repositories import (
     add_commit,
     files_of,
@@ -257,53 +254,6 @@ class TestRepair:
         assert reachable(Repository(here.root)) == reachable(there)
 
 
-class Liar:
-    """A remote that says what a test wants it to say."""
-
-    url = "the liar"
-
-    def __init__(
-        self, refs: Sequence[RemoteRef] = (), records: Sequence[ObjectRecord] = ()
-    ) -> None:
-        self.refs, self.records = tuple(refs), list(records)
-        self.listing = RefListing(self.refs, MAIN, None, "1")
-        self.announced: list[RawId] = [each.raw for each in self.records]
-
-    def list_refs(self) -> RefListing:
-        """Say what was given."""
-        return self.listing
-
-    def find_present(self, ids: Sequence[RawId]) -> Collection[RawId]:
-        """Have nothing."""
-        return ()
-
-    def receive(self, records: Iterable[ObjectRecord], *, count: int) -> object:
-        """Take nothing."""
-        raise NotImplementedError
-
-    def update_refs(self, updates: object, *, version: str, log: str = "") -> None:
-        """Move nothing."""
-        raise NotImplementedError
-
-    def offer(
-        self,
-        wants: Sequence[ObjectId],
-        haves: Sequence[ObjectId],
-        *,
-        depth: int | None = None,
-        shallow: Sequence[ObjectId] = (),
-    ) -> Offer:
-        """Offer what was given."""
-        return Offer(self.announced)
-
-    def send(self, offer: Offer, *, skip: Collection[RawId] = ()) -> Iterator[ObjectRecord]:
-        """Send what was given."""
-        yield from (each for each in self.records if each.raw not in skip)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 class TestHostileRemotes:
     """A remote that lies gets an error that names the lie, and changes nothing here."""
 
@@ -362,7 +312,7 @@ class TestHostileRemotes:
         """A tree with such a name is never stored."""
         blob = record("blob", b"payload")
         tree = record("tree", b"100644 " + name + b"\0" + blob.raw)
-        commit = record("commit", _commit(tree.raw))
+        commit = record("commit", lying_commit(tree.raw))
         liar = Liar([RemoteRef(MAIN, from_raw(commit.raw))], [commit, tree, blob])
         message = self.fetch_lies(here, liar)
         assert from_raw(tree.raw) in message
@@ -373,16 +323,16 @@ class TestHostileRemotes:
         self, here: Repository, there: Repository, before: dict[str, bytes]
     ) -> None:
         """A truncated object, one under a wrong name, one of another kind than its holder says."""
-        commit, tree, blob, refs = _story(b"one")
+        commit, tree, blob, refs = make_story(b"one")
         cut = blob._replace(stored=b"o")
         assert from_raw(blob.raw) in self.fetch_lies(here, Liar(refs, [commit, tree, cut]))
         other = blob._replace(raw=RawId(b"\x05" * 32))
         assert from_raw(other.raw) in self.fetch_lies(here, Liar(refs, [commit, tree, other]))
-        wrong = record("commit", _commit(blob.raw))
+        wrong = record("commit", lying_commit(blob.raw))
         liar = Liar([RemoteRef(MAIN, from_raw(wrong.raw))], [wrong, blob])
         assert from_raw(blob.raw) in self.fetch_lies(here, liar)
         folder = record("tree", b"40000 d\0" + blob.raw)
-        commit = record("commit", _commit(folder.raw))
+        commit = record("commit", lying_commit(folder.raw))
         liar = Liar([RemoteRef(MAIN, from_raw(commit.raw))], [commit, folder, blob])
         assert from_raw(blob.raw) in self.fetch_lies(here, liar)
         assert snapshot(here) == before
@@ -390,13 +340,15 @@ class TestHostileRemotes:
     def test_a_history_with_a_gap(self, here: Repository, before: dict[str, bytes]) -> None:
         """An object that is left out is named; the ref does not move."""
         for number, left_out in enumerate(("commit", "tree", "blob")):
-            *records, refs = _story(b"%d" % number)
+            *records, refs = make_story(b"%d" % number)
             (gap,) = [each for each in records if each.kind == left_out]
             sent = [each for each in records if each is not gap]
             assert from_raw(gap.raw) in self.fetch_lies(here, Liar(refs, sent))
         assert snapshot(here) == before
 
-    def test_a_branch_that_is_no_commit(self, here: Repository, before: dict[str, bytes]) -> None:
+    def test_a_branch_that_is_nolying_commit(
+        self, here: Repository, before: dict[str, bytes]
+    ) -> None:
         """A branch names a commit."""
         blob = record("blob", b"payload")
         assert MAIN in self.fetch_lies(here, Liar([RemoteRef(MAIN, from_raw(blob.raw))], [blob]))
@@ -427,21 +379,6 @@ class TestHostileRemotes:
         pack.write_bytes(good)
         fetch(here)
         assert reachable(here) == reachable(there)
-
-
-def _story(
-    content: bytes,
-) -> tuple[ObjectRecord, ObjectRecord, ObjectRecord, list[RemoteRef]]:
-    """Return a commit of one file, and the branch that names it."""
-    blob = record("blob", content)
-    tree = record("tree", b"100644 a\0" + blob.raw)
-    commit = record("commit", _commit(tree.raw))
-    return commit, tree, blob, [RemoteRef(MAIN, from_raw(commit.raw))]
-
-
-def _commit(tree: RawId) -> bytes:
-    who = b"Ada <ada@example.com> 1700000000 +0000"
-    return b"tree %s\nauthor %s\ncommitter %s\n\nlies\n" % (tree.hex().encode(), who, who)
 
 
 class TestRoundTrip:
