@@ -82,7 +82,7 @@ def _refs(report: HealthReport) -> Iterator[Fact]:
             f"ref:{ref.name}",
             "bad",
             show_text(ref.name),
-            "points at nothing that can be read",
+            "cannot be read",
             detail=show_text(ref.problem, keep="\n"),
             group=_STORAGE,
         )

@@ -39,6 +39,7 @@ class BranchList(VirtualList[BranchRow, str]):
     def __init__(self) -> None:
         super().__init__(lambda row: row.name, id="branches")
         self._name_cells = 0
+        self.now_s = time.time
 
     def tell(self, rows: tuple[BranchRow, ...]) -> None:
         """Show branches; the list is as high as it must be, up to what the box allows."""
@@ -64,7 +65,7 @@ class BranchList(VirtualList[BranchRow, str]):
             right.append((f"↑{row.ahead} ", self.paint("warn")))
         if row.behind:
             right.append((f"↓{row.behind} ", self.paint("warn")))
-        age = ago(time.time() - row.when_s) if row.when_s else ""
+        age = ago(self.now_s() - row.when_s) if row.when_s else ""
         right.append((f"{age:>4} ", self.paint("faint")))
         return line(left, right, width=width, base=base)
 

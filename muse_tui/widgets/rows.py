@@ -93,12 +93,12 @@ class Rows(Generic[R, K]):
         assert self._sorted
         new = {self._key(row): row for row in changed}
         dropped = [key for key in dict.fromkeys(gone) if key not in new]
-        _splice(self._all, new, dropped, self._bisect, self._key)
+        _splice(self._all, new, dropped, self._key)
         keep = self._keep
         if keep is not None:
             shown = {key: row for key, row in new.items() if keep(row)}
             dropped += [key for key in new if key not in shown]
-            _splice(self._shown, shown, dropped, self._bisect, self._key)
+            _splice(self._shown, shown, dropped, self._key)
 
     def _bisect(self, rows: list[R], key: K) -> int:
         order: Callable[[R], Any] = self._key
@@ -111,25 +111,42 @@ class Rows(Generic[R, K]):
         self._where = None
 
 
+def _find_from(start: int, rows: list[R], key: K, key_of: Callable[[R], Any]) -> int:
+    """Return where a key stands or would stand, not before ``start``.
+
+    Steps that double, then a bisection: what lies near is found with few looks.
+    """
+    low, step, count = start, 1, len(rows)
+    high = start
+    while high < count and key_of(rows[high]) < key:
+        low = high + 1
+        high += step
+        step *= 2
+    wanted: Any = key
+    return bisect_left(rows, wanted, low, min(high, count), key=key_of)
+
+
 def _splice(
     rows: list[R],
     changed: Mapping[K, R],
     gone: Iterable[K],
-    bisect: Callable[[list[R], K], int],
-    key_of: Callable[[R], K],
+    key_of: Callable[[R], Any],
 ) -> None:
     """Put rows into a sorted list, in place of those with their keys, and take others out."""
     # (where, 0 to insert before that row and 1 to drop it, the row)
     edits: list[tuple[int, int, R | None]] = []
     order: Any = sorted(changed.items(), key=itemgetter(0))
+    at = 0
     for key, row in order:
-        at = bisect(rows, key)
+        at = _find_from(at, rows, key, key_of)
         if at < len(rows) and key_of(rows[at]) == key:
             rows[at] = row
         else:
             edits.append((at, 0, row))
-    for key in gone:
-        at = bisect(rows, key)
+    out: Any = gone
+    at = 0
+    for key in sorted(out):
+        at = _find_from(at, rows, key, key_of)
         if at < len(rows) and key_of(rows[at]) == key:
             edits.append((at, 1, None))
     edits.sort(key=itemgetter(0, 1))

@@ -42,6 +42,7 @@ from muse_tui import messages
 from muse_tui.app import MuseApp
 from muse_tui.backend import drafts
 from muse_tui.model import Draft, HealthView, JobView, Live, WatchView
+from muse_tui.screens.branches import BranchList
 
 NOW_S = 1_767_268_800.0  # 2026-01-01 12:00 UTC
 ADA = Signature("Ada Lovelace", "ada@example.com", 0, "+0000")
@@ -194,6 +195,20 @@ def crashed(root: Path) -> None:
     (root / ".muse" / ".muse-tmp-4711").write_bytes(b"x" * 41_000)
 
 
+def damaged(root: Path) -> None:
+    """The commit that is checked out cannot be read any more."""
+    working(root)
+    head = open_repo(root, do_sweep=False).head().commit
+    assert head is not None
+    for path in (root / ".muse" / "journal").iterdir():
+        path.unlink()
+    digits = head.removeprefix("sha256:")
+    path = root / ".muse" / "objects" / "sha256" / digits[:2] / digits[2:]
+    data = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(data[:-9] + b"?" + data[-8:])
+
+
 def pushing(app: MuseApp) -> None:
     """A push is on its way."""
     started = time.time() - 8.0
@@ -213,10 +228,18 @@ PICTURES = (
     Picture("pushing", scene=working, keys=("3",), act=pushing),
     Picture("after-crash", scene=crashed, keys=("j", "j", "4")),
     Picture("hunks", scene=working, keys=("j", "j", "enter", "vertical_line")),
+    Picture("branches", keys=("b",)),
+    Picture("discard", scene=working, keys=("j", "j", "d")),
+    Picture("help", scene=working, keys=("question_mark",)),
+    Picture("damaged", scene=damaged),
     Picture("medium", size=(100, 30), scene=working, keys=("j", "j")),
     Picture("narrow-80", size=(80, 24), scene=working),
     Picture("narrow-60", size=(60, 20), scene=working, keys=("j", "j", "enter")),
 )
+
+
+# Keys that open a box.
+_OPENING = frozenset({"b", "c", "d", "question_mark"})
 
 
 def freeze(app: MuseApp) -> None:
@@ -224,8 +247,27 @@ def freeze(app: MuseApp) -> None:
     main = app.main
     main.history.now_s = lambda: NOW_S
     main.history.refresh()
-    main.post_message(messages.WatchChanged(WatchView(Live.LIVE, 23.0, NOW_S)))
-    main.post_message(messages.HeadChanged(main.head._replace(place="~/song")))
+    for branches in app.screen.query(BranchList):
+        branches.now_s = lambda: NOW_S
+        branches.refresh()
+    app.clear_notifications()
+
+    def moved(text: str) -> str:
+        """Say of the repository what is the same on every machine."""
+        return text.replace(str(app.root), "~/song")
+
+    if main.watch_view.live is Live.LIVE:
+        main.post_message(messages.WatchChanged(WatchView(Live.LIVE, 23.0, NOW_S)))
+    else:
+        watch = main.watch_view
+        main.post_message(messages.WatchChanged(watch._replace(reason=moved(watch.reason))))
+    damage = moved(main.head.damage)
+    main.post_message(messages.HeadChanged(main.head._replace(place="~/song", damage=damage)))
+    if main.history_view is not None and main.history_view.problem:
+        problem = moved(main.history_view.problem)
+        main.post_message(messages.HistoryChanged(main.history_view._replace(problem=problem)))
+    if main.last_failure is not None:
+        main.say(moved(main.last_failure.message), hint=main.last_failure.hint, level="bad")
     view: HealthView = main.health_list.health
     values = {
         "disk": "212 GB free",
@@ -266,7 +308,8 @@ async def posed(picture: Picture, root: Path) -> AsyncIterator[MuseApp]:
     app = MuseApp(root)
     async with app.run_test(size=picture.size) as pilot:
         main = app.main
-        await until(pilot, lambda: main.watch_view.live is Live.LIVE)
+        await until(pilot, lambda: main.watch_view.live in {Live.LIVE, Live.STOPPED})
+        await until(pilot, lambda: main.head.place)
         await until(pilot, lambda: main.health_list.health.facts and main.history_view)
         rows = main.tree_list.rows
         await until(pilot, lambda: all(r.note or r.added is not None for r in rows.every()))
@@ -274,7 +317,7 @@ async def posed(picture: Picture, root: Path) -> AsyncIterator[MuseApp]:
         app.theme = picture.theme
         for key in picture.keys:
             await pilot.press("space" if key == "_" else key)
-            if key == "c":
+            if key in _OPENING:
                 await until(pilot, lambda: app.screen is not main)
             await pilot.pause()
         wanted = main.wanted

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.tui
 
 FOLDER = Path(__file__).parents[2] / "screenshots"
 # Each of them draws other parts; all of them are drawn by `python -m tests.tui.pictures`.
-TRIED = ("working", "commit", "after-crash", "medium", "narrow-60")
+TRIED = ("working", "commit", "after-crash", "damaged", "branches", "medium", "narrow-60")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class TestDamage:
             assert "not known" in stage.line("#pane-tree TitleBar")
             await stage.press("c")
             await stage.until(lambda: any("for reading only" in text for text in stage.told()))
-            assert facts(stage)["refs/heads/main"] == "points at nothing that can be read"
+            assert facts(stage)["refs/heads/main"] == "cannot be read"
             path.write_bytes(good)
             await stage.press("R")
             await stage.until(lambda: "idea.md" in stage.tree())
