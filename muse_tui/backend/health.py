@@ -48,7 +48,7 @@ def read_facts(place: Place, *, last: LastEnd, watch: WatchView) -> HealthView:
         return HealthView((fact,), "bad", error.message, last.state)
     jobs = read_jobs(place.root)
     facts = [
-        *_refs(report),
+        *_broken(report),
         *_storage(report, jobs),
         *_crash(place, last, jobs),
         *_temps(report),
@@ -76,23 +76,16 @@ def _headline(report: HealthReport, facts: Iterable[Fact], level: str) -> str:
     return f"{plural(total, 'object')} · nothing to do"
 
 
-def _refs(report: HealthReport) -> Iterator[Fact]:
-    for ref in report.damaged_refs:
+def _broken(report: HealthReport) -> Iterator[Fact]:
+    broken = [("ref", ref) for ref in report.damaged_refs]
+    broken += [("file", file) for file in report.damaged_files]
+    for kind, found in broken:
         yield Fact(
-            f"ref:{ref.name}",
+            f"{kind}:{found.name}",
             "bad",
-            show_text(ref.name),
+            show_text(found.name),
             "cannot be read",
-            detail=show_text(ref.problem, keep="\n"),
-            group=_STORAGE,
-        )
-    for file in report.damaged_files:
-        yield Fact(
-            f"file:{file.name}",
-            "bad",
-            show_text(file.name),
-            "cannot be read",
-            detail=show_text(file.problem, keep="\n"),
+            detail=show_text(found.problem, keep="\n"),
             group=_STORAGE,
         )
 

@@ -106,7 +106,6 @@ class TestRows:
     @pytest.mark.parametrize("changed", [1, 100, 1_000])
     def test_the_cost_is_that_of_the_change(self, changed: int) -> None:
         """How many rows are looked at grows with the change and not with the list."""
-        looked: list[int] = []
         for length in (10_000, 100_000):
             calls = 0
 
@@ -122,9 +121,7 @@ class TestRows:
             old = [(f"{n * step:06}", -n) for n in range(changed - len(new))]
             rows.update([*new, *old], [f"{n * step + 1:06}" for n in range(changed // 2)])
             assert len(rows) == length
-            looked.append(calls)
-        assert looked[1] <= looked[0] * 1.5
-        assert looked[1] <= changed * 60
+            assert calls <= changed * 60, length
 
     def test_a_large_batch_is_merged(self) -> None:
         """A storm of rows ends in the same order as single insertions."""
