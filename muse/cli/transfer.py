@@ -100,7 +100,8 @@ def push_lines(result: PushResult, *, color: bool) -> list[str]:
             for ref in result.refs
         ]
         lines = [f"To {show_text(result.url)}", *("  " + line for line in columns(rows))]
-        lines.append(traffic(result.objects, result.size_bytes, result.present))
+        if result.objects or result.present:
+            lines.append(traffic(result.objects, result.size_bytes, result.present))
         lines += [
             f"Dropped there: '{show_text(short_name(ref.name))}' was at {short(ref.old)}."
             for ref in result.refs

@@ -281,6 +281,7 @@ def _start_at(
         there = HEADS if options.bare else info.tracking("")
         found = repo.refs.read(f"{there}{start.branch}")
         if found is None:
+            _follow_unborn(repo, info, start, bare=options.bare)
             return None
         commit = found
 
@@ -305,6 +306,16 @@ def _start_at(
                 progress=checkout_progress(progress),
             )
     return commit
+
+
+def _follow_unborn(repo: Repository, info: RemoteInfo, start: _Start, *, bare: bool) -> None:
+    """Let the first branch of an empty clone follow the one that it will be pushed to."""
+    if bare or start.branch is None:
+        return
+    with repo.transaction("clone") as tx:
+        merge = HEADS + start.branch
+        change_config(repo, tx, upstream_settings(start.branch, remote=info.name, merge=merge))
+    forget_config(repo)
 
 
 def _leave(place: CloneFolder, error: BaseException) -> None:

@@ -264,6 +264,15 @@ class TestHalfMade:
         options = CloneOptions(depth=1)
         assert clone("hub", tmp_path / "c", cwd=tmp_path, options=options).resumed
 
+    def test_an_empty_place_is_followed(self, tmp_path: Path) -> None:
+        """What is committed first in a clone of nothing is pushed and pulled as in any clone."""
+        make_repo(tmp_path / "empty", bare=True)
+        clone("empty", tmp_path / "c", cwd=tmp_path)
+        repo = open_repo(tmp_path / "c")
+        oid = add_commit(repo, {b"a": b"1"})
+        assert push(repo).refs[0].new == oid
+        assert pull(repo).up_to_date
+
     @pytest.mark.parametrize("trace", ["", ".muse", ".muse/tmp"])
     def test_its_first_traces(self, tmp_path: Path, hub: Repository, trace: str) -> None:
         """Killed right after making a folder: that is no obstacle."""
