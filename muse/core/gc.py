@@ -268,8 +268,7 @@ class _Collection:
                 if raw in to_pack or any(pack.find(raw) is not None for pack in melting):
                     yield raw
         for pack in melting:
-            by_place = sorted((offset, raw) for raw, offset in pack.offsets())
-            yield from (raw for _, raw in by_place if raw in reach.blobs)
+            yield from (raw for raw in pack.ids_by_place() if raw in reach.blobs)
         yield from sorted(raw for raw in to_pack if raw in reach.blobs)
 
     # -- removing, under the lock ------------------------------------------------------------

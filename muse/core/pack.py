@@ -183,6 +183,10 @@ class Pack:
         """Yield each id with the offset of its record, sorted by id."""
         return self._index.entries()
 
+    def ids_by_place(self) -> Iterator[RawId]:
+        """Yield the ids of all objects in the order of their records."""
+        return self._index.ids_by_place()
+
     def is_compressed(self) -> bool:
         """Tell whether its writer has compressed what gets smaller by it."""
         with contextlib.suppress(OSError):

@@ -58,7 +58,7 @@ def encode_index(offsets: Mapping[RawId, int], *, pack_hash: bytes, pack_size: i
         pack_size: The pack's size in bytes, trailer included.
     """
     ids = sorted(offsets)
-    table = array("Q", [offsets[raw] for raw in ids])
+    table = array("Q", map(offsets.__getitem__, ids))
     if struct.pack("=H", 1) == struct.pack("<H", 1):
         table.byteswap()
     counts = [0] * 256
@@ -66,16 +66,17 @@ def encode_index(offsets: Mapping[RawId, int], *, pack_hash: bytes, pack_size: i
         counts[raw[0]] += 1
     total = 0
     fanout = [total := total + count for count in counts]
-    body = b"".join(
-        (
-            _HEAD.pack(INDEX_MAGIC, INDEX_VERSION, len(ids)),
-            _FANOUT.pack(*fanout),
-            *ids,
-            table.tobytes(),
-            _TAIL.pack(pack_size, pack_hash),
-        )
-    )
-    return body + hashlib.sha256(body).digest()
+    pieces = [
+        _HEAD.pack(INDEX_MAGIC, INDEX_VERSION, len(ids)),
+        _FANOUT.pack(*fanout),
+        *ids,
+        table.tobytes(),
+        _TAIL.pack(pack_size, pack_hash),
+    ]
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return b"".join([*pieces, digest.digest()])
 
 
 class PackIndex:
@@ -157,6 +158,10 @@ class PackIndex:
         """Yield each id with the offset of its record, sorted by id."""
         for position, raw in enumerate(self.ids()):
             yield raw, self.offset_at(position)
+
+    def ids_by_place(self) -> Iterator[RawId]:
+        """Yield all ids in the order of their records."""
+        return map(self.id_at, sorted(range(self._count), key=self.offset_at))
 
     def find(self, raw: RawId) -> int | None:
         """Return the offset of an object's record, or None."""

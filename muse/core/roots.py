@@ -133,6 +133,7 @@ class _Collector:
         self._refs = RefStore(store.root)
         self._since_s = logs_since_s
         self._current: str | None = None
+        self._old_staged: set[RawId] = set()
 
     def _fail(self, path: Path, label: str, error: MuseError, *, lesser: bool = False) -> None:
         reason = error.reason if isinstance(error, CorruptFileError) else error.message
@@ -280,11 +281,12 @@ class _Collector:
         except (MuseError, CodecError, ValueError):
             # The blob itself is a root; that it is missing or damaged shows there.
             return
-        self.roots.extend(
-            Root(entry[1], "operation log", "blob", path, lesser=True)
-            for path, entry in stage.items()
-            if entry is not None
-        )
+        # One stage after the other holds much the same, and each perhaps a hundred thousand files.
+        while stage:
+            path, entry = stage.popitem()
+            if entry is not None and entry[1] not in self._old_staged:
+                self._old_staged.add(entry[1])
+                self.roots.append(Root(entry[1], "operation log", "blob", path, lesser=True))
 
     def add_trash(self) -> None:
         """Add what was discarded and can be taken back."""

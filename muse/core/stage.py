@@ -69,6 +69,7 @@ def decode_stage(data: bytes) -> Stage:
     if not (isinstance(packed, bytes) and isinstance(modes_data, bytes) and isinstance(ids, bytes)):
         raise CodecError("columns are missing")
     paths = packed.split(b"\0") if packed else []
+    del packed, value["paths"]  # a large stage need not be there twice
     modes = _modes(modes_data)
     if not len(paths) == len(modes) == len(ids) / RAW_ID_SIZE:
         raise CodecError("columns differ in length")

@@ -16,8 +16,10 @@ from muse.core.object_store import ObjectStore
 from muse.core.paths import muse_dir, pack_dir
 from muse.core.repack import choose_packs
 from muse.core.repo import Repository, open_repo
+from muse.core.roots import read_roots
 from muse.core.types import raw_object_id
 from muse.core.verify import verify_store
+from muse.ops.add import add
 from tests.core.gc_runs import (
     FILES,
     NEVER,
@@ -208,3 +210,13 @@ class TestChoice:
         from muse.ops.gc import gc
 
         assert gc(open_repo(repo.root), expire_before_s=NEVER).packed > 0
+
+
+def test_stages_that_were_name_each_blob_once(tmp_path: Path) -> None:
+    """Adding file after file leaves as many roots as there are contents, not their sums."""
+    repo = make_repo(tmp_path)
+    for number in range(6):
+        (tmp_path / f"f{number}").write_text(f"{number}")
+        add(repo, [b"f%d" % number])
+    found = [root for root in read_roots(repo.objects).roots if root.path and root.lesser]
+    assert sorted(root.path for root in found) == [b"f%d" % number for number in range(6)]
