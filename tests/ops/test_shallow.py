@@ -28,6 +28,7 @@ from muse.core.shallow import encode_shallow
 from muse.core.types import ObjectId, RawId, from_raw, to_raw
 from muse.ops.clone import CloneOptions, CloneResult, clone
 from muse.ops.commit import commit
+from muse.ops.doctor import doctor
 from muse.ops.fetch import FetchOptions, fetch
 from muse.ops.gc import gc
 from muse.ops.git_bridge.export import git_export
@@ -37,6 +38,7 @@ from muse.ops.push import PushOptions, push
 from muse.ops.remote import show_remote
 from muse.ops.show import ShownCommit, show
 from muse.ops.status import read_status
+from muse.ops.undo import undo
 from muse.ops.verify import verify
 from tests.conftest import Run
 from tests.ops.git_bridge_fixtures import clean_env
@@ -180,6 +182,17 @@ class TestEverythingKnowsTheCut:
         assert to_raw(made.oid) in _ends(repo)
         assert verify(open_repo(repo.root)).is_whole
         assert [entry.commit.subject for entry in log(repo)] == ["better"]
+
+    def test_undo_and_doctor_leave_the_cut_alone(self, hub: Repository) -> None:
+        """A commit on top of the cut, and the amending of the cut itself, are taken back."""
+        repo = _clone(hub, "s", depth=1)
+        for amend in (False, True):
+            commit(repo, message="mine", committer=ADA, amend=amend, allow_empty=True)
+            assert undo(repo).head.commit == _tip(hub)
+        assert verify(repo).is_whole
+        assert doctor(repo).is_well
+        fetch(repo, options=FetchOptions(unshallow=True))
+        assert _commits(repo, _tip(repo)) == _commits(hub)
 
     def test_a_lost_boundary_is_damage_with_a_way_out(self, hub: Repository) -> None:
         """A damaged file: verify names it, gc drops nothing, and `--unshallow` repairs (G15)."""
