@@ -162,14 +162,20 @@ class WireRemote:
         found: set[RawId] = set()
         asked: deque[Sequence[RawId]] = deque()
         with self._exchange():
-            for start in range(0, len(ids), ASK_BATCH):
-                batch = ids[start : start + ASK_BATCH]
-                self._channel.send("present", b"".join(batch))
-                asked.append(batch)
-                if len(asked) == _WINDOW:
+            try:
+                for start in range(0, len(ids), ASK_BATCH):
+                    batch = ids[start : start + ASK_BATCH]
+                    self._channel.send("present", b"".join(batch))
+                    asked.append(batch)
+                    if len(asked) == _WINDOW:
+                        found |= self._take_present(asked.popleft())
+                while asked:
                     found |= self._take_present(asked.popleft())
-            while asked:
-                found |= self._take_present(asked.popleft())
+            except _RefusedError:
+                # Answers to later questions are on their way: nobody would know whose they are.
+                if asked:
+                    self._abort()
+                raise
         return found
 
     def _take_present(self, ids: Sequence[RawId]) -> set[RawId]:

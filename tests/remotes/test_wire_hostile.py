@@ -36,7 +36,7 @@ from muse.core.repo import Repository
 from muse.core.types import ObjectId, RawId, raw_object_id, to_raw
 from muse.remotes import wire
 from muse.remotes.path import PathRemote
-from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord, Offer, Remote
+from muse.remotes.protocol import ASK_BATCH, CHUNK_BYTES, ObjectRecord, Offer, Remote
 from muse.remotes.records import iter_records
 from muse.remotes.serve import Server
 from muse.remotes.transfer import bring_offered
@@ -240,6 +240,18 @@ class TestClient:
         with pytest.raises(RemoteError, match="does not speak as a Muse does"):
             ASK[ask](WireRemote(carrier, url="ssh://there/x"))
         assert carrier.closed == [True]
+
+    def test_a_refusal_with_more_answers_on_their_way(self) -> None:
+        """Whose they are would be a guess, so that the connection ends with the error."""
+        refused = encode_error(RemoteError("The disk there failed."))
+        carrier = Canned([[*HELLO], refused, ["present", b"\0"], LISTING])
+        remote = WireRemote(carrier, url="ssh://there/x")
+        ids = [RawId(b"%032d" % number) for number in range(2 * ASK_BATCH)]
+        with pytest.raises(RemoteError, match="disk there failed"):
+            remote.find_present(ids)
+        assert carrier.closed == [True]
+        with pytest.raises(RemoteError, match="closed"):
+            remote.list_refs()
 
     def test_lists_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Counts are bounded as they arrive, whatever total is announced."""
