@@ -126,7 +126,7 @@ TABLE: Final[tuple[Key, ...]] = (
         help="put all changes aside, or take them out again"),
     Key("copy", "y", "screen.copy", "copy", APP, help="copy path, id, or the health report"),
     Key("filter", "slash", "screen.filter", "filter", VIEW, rank=10,
-        help="show only the rows with these words"),
+        help="show only the rows with these words; in the diff, find them"),
     Key("next-hit", "n", "screen.hit(1)", "next hit", VIEW),
     Key("previous-hit", "N", "screen.hit(-1)", "previous hit", VIEW),
     Key("escape", "escape", "screen.back", "back", MOVE,

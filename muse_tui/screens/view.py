@@ -11,7 +11,8 @@ from muse_tui.messages import ActionChosen, PaneChosen
 from muse_tui.model import CommitRow, FileRow
 from muse_tui.screens import boxes
 from muse_tui.screens.base import PANES, ActionBase
-from muse_tui.widgets.diff_pane import DiffList, DiffRow
+from muse_tui.widgets.diff_pane import DiffList
+from muse_tui.widgets.diff_rows import DiffRow
 from muse_tui.widgets.filter_bar import FilterBar
 from muse_tui.widgets.lists import CommitFilesList, HealthList
 from muse_tui.widgets.status_line import SIGNS
@@ -90,6 +91,8 @@ class ViewActions(ActionBase):
         pane = self.focused_list()
         if pane is not None and pane.end_range():
             self.refresh_footer()
+        elif isinstance(pane, DiffList) and pane.needle:
+            pane.search("")
         elif isinstance(pane, DiffList):
             self.show_pane(self.owner)
         elif pane is not None and pane.needle:
@@ -118,9 +121,9 @@ class ViewActions(ActionBase):
     # Filter -----------------------------------------------------------------------------------
 
     async def action_filter(self) -> None:
-        """Open the prompt of the filter for the focused list."""
+        """Open the prompt: a filter for the focused list, a search in the diff."""
         pane = self.focused_list()
-        if pane is None or isinstance(pane, DiffList | HealthList):
+        if pane is None or isinstance(pane, HealthList):
             pane = self.query_one(f"#{self.owner}", VirtualList)
             pane.focus()
         self.filtered_pane = str(pane.id)
@@ -128,17 +131,24 @@ class ViewActions(ActionBase):
 
     @on(FilterBar.Typed)
     def _filter(self, event: FilterBar.Typed) -> None:
-        self.query_one(f"#{self.filtered_pane}", VirtualList).set_filter(event.words)
-        self.refresh_faces()
+        pane = self.query_one(f"#{self.filtered_pane}", VirtualList)
+        if isinstance(pane, DiffList):
+            pane.search(event.words)
+        else:
+            pane.set_filter(event.words)
+            self.refresh_faces()
 
     @on(FilterBar.Left)
     def _filter_left(self) -> None:
         self.query_one(f"#{self.filtered_pane}", VirtualList).focus()
 
     def action_hit(self, step: int) -> None:
-        """Go to the next or previous row of the filter."""
+        """Go to the next or previous row of the filter, or hit of the search."""
         pane = self.focused_list()
-        if pane is not None:
+        if isinstance(pane, DiffList) and pane.needle:
+            if not pane.to_hit(step):
+                self.say(f"'{pane.needle}' does not stand here.", level="info")
+        elif pane is not None:
             pane.action_move(step)
 
     # Help, palette, log -----------------------------------------------------------------------

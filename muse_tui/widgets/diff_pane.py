@@ -5,9 +5,9 @@ The engine has worked out syntax, changed words and hunks; here they are only dr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -16,75 +16,13 @@ from textual.strip import Strip
 
 from muse_tui.keymap import bindings
 from muse_tui.model import DiffDoc, DiffKey, DiffLine, Source
+from muse_tui.widgets.diff_rows import DiffRow, RowKey, find_hits, split_rows, unified_rows
 from muse_tui.widgets.text import Piece, inked, line
 from muse_tui.widgets.virtual_list import VirtualList
 from muse_tui.words import clean
 
-# kind of line, its place in the file, and which of its like it is
-RowKey = tuple[str, int, int, int]
-
 _TINTS = {"+": "added", "-": "removed"}
 _SIGNS = {"+": "good", "-": "bad"}
-
-
-class DiffRow(NamedTuple):
-    """One line of the screen: a line of the diff, or two that stand side by side."""
-
-    key: RowKey
-    left: DiffLine | None
-    right: DiffLine | None
-    split: bool = False
-
-    @property
-    def hunk(self) -> int:
-        """Return the number of the hunk, or -1."""
-        some = self.left or self.right
-        return -1 if some is None else some.hunk
-
-
-def unified_rows(lines: Iterable[DiffLine]) -> list[DiffRow]:
-    """Return one row for each line."""
-    rows: list[DiffRow] = []
-    file = -1
-    for number, diff_line in enumerate(lines):
-        file += diff_line.kind == "f"
-        place = number if diff_line.kind in "f@it" else 0
-        key = (diff_line.kind, diff_line.old, diff_line.new, file * 10_000_000 + place)
-        rows.append(DiffRow(key, diff_line, None))
-    return rows
-
-
-def split_rows(lines: Iterable[DiffLine]) -> list[DiffRow]:
-    """Return rows with the old line left and the new one right; removals meet additions."""
-    rows: list[DiffRow] = []
-    minus: list[DiffLine] = []
-    plus: list[DiffLine] = []
-
-    def add(left: DiffLine | None, right: DiffLine | None, *, split: bool) -> None:
-        some = left or right
-        assert some is not None
-        rows.append(DiffRow((some.kind, some.old, some.new, len(rows)), left, right, split))
-
-    def flush() -> None:
-        for at in range(max(len(minus), len(plus))):
-            left = minus[at] if at < len(minus) else None
-            add(left, plus[at] if at < len(plus) else None, split=True)
-        minus.clear()
-        plus.clear()
-
-    for diff_line in lines:
-        if diff_line.kind == "-":
-            if plus:
-                flush()
-            minus.append(diff_line)
-        elif diff_line.kind == "+":
-            plus.append(diff_line)
-        else:
-            flush()
-            same = diff_line.kind == " "
-            add(diff_line, diff_line if same else None, split=same)
-    flush()
-    return rows
 
 
 class DiffList(VirtualList[DiffRow, RowKey]):
@@ -240,10 +178,11 @@ class DiffList(VirtualList[DiffRow, RowKey]):
             # Sixteen colours have no tint for what stands behind: the text itself is coloured.
             plain, syntax = self.paint(_SIGNS[diff_line.kind]), ()
             word = plain + Style(reverse=True)
-        if not syntax and not diff_line.words:
+        if not (syntax or diff_line.words or self.needle):
             return inked(text, base + plain)
+        hits = find_hits(text, self.needle)
         cuts = {0, len(text)}
-        for span in (*syntax, *diff_line.words):
+        for span in (*syntax, *diff_line.words, *hits):
             cuts.add(min(span.start, len(text)))
             cuts.add(min(span.end, len(text)))
         ordered = sorted(cuts)
@@ -257,8 +196,34 @@ class DiffList(VirtualList[DiffRow, RowKey]):
             style = base + style
             if any(span.start <= start < span.end for span in diff_line.words):
                 style += word
+            if any(span.start <= start < span.end for span in hits):
+                style += self.paint("hit")
             segments += inked(text[start:end], style)
         return segments
+
+    # Searching --------------------------------------------------------------------------------
+
+    def search(self, needle: str) -> None:
+        """Mark a text wherever it stands, and go to the next place from the cursor on."""
+        if needle == self.needle:
+            return
+        self.needle = needle
+        self.refresh()
+        if needle and not find_hits(self._text_at(self.cursor), needle):
+            self.to_hit(1)
+
+    def to_hit(self, step: int) -> bool:
+        """Go to the next or previous line with the text that is searched; tell if there is one."""
+        count = len(self.rows)
+        for number in range(1, count + 1):
+            index = (self.cursor + step * number) % count
+            if find_hits(self._text_at(index), self.needle):
+                self.move_to(index, step=step)
+                return True
+        return False
+
+    def _text_at(self, index: int) -> str:
+        return self.row_text(self.rows[index]) if index < len(self.rows) else ""
 
     # Keys -------------------------------------------------------------------------------------
 

@@ -262,6 +262,39 @@ class TestEverywhere:
             await stage.press("enter")
             assert "No changed file" in "\n".join(stage.line("TreeList", y) for y in range(4))
 
+    async def test_a_search_walks_the_diff(self, busy: Song, opened: Open) -> None:
+        """`/` in the diff marks a text and goes to it; `n`, `N` walk around; Escape forgets it."""
+        async with opened(busy.root) as stage:
+            await stage.until(lambda: len(stage.tree()) == 3)
+            await stage.press("j")
+            await stage.until(lambda: "+three" in stage.diff_text())
+            await stage.press("0", "slash")
+            await stage.until(lambda: isinstance(stage.app.focused, Input))
+            await stage.type("THIRTY")
+            await stage.press("enter")
+            diff = stage.main.diff
+            assert stage.app.focused is diff
+            row = diff.current
+            assert row is not None
+            assert row.left is not None
+            assert row.left.text == "thirty"
+            styles = [s.style for s in diff.render_line(diff.cursor) if "thirty" in s.text]
+            assert styles
+            assert all(style is not None and style.underline for style in styles)
+            await stage.press("slash")
+            await stage.until(lambda: isinstance(stage.app.focused, Input))
+            await stage.press("ctrl+u")
+            await stage.type("thr")
+            await stage.press("enter")
+            first = diff.cursor
+            await stage.press("n")
+            assert diff.cursor == first  # the only one: all the way around
+            await stage.press("N")
+            assert diff.cursor == first
+            await stage.press("escape")
+            assert not diff.needle
+            assert stage.app.focused is diff
+
     async def test_the_keys_of_the_view(
         self, busy: Song, opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
