@@ -22,6 +22,7 @@ from muse.ops.clone import clone
 from muse.ops.fetch import fetch
 from muse.ops.push import push
 from muse.ops.remote import add_remote
+from muse.remotes.protocol import TransferProgress
 from tests.crash import oracle
 from tests.remotes.fake_ssh import DEADLINE_S, fake_ssh, wait_for_servers
 from tests.remotes.repositories import add_commit, files_of, make_repo, reachable
@@ -132,6 +133,30 @@ class TestResume:
         _, again = world.passed()
         assert again <= SIZE * 1.01 - 0.9 * arrived
         assert reachable(open_repo(bob.root)) == reachable(world.ada)
+
+
+class TestSignals:
+    """A server that is told to go, goes."""
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+    def test_a_server_is_ended_in_the_middle(self, world: World, number: signal.Signals) -> None:
+        """G1, G9: the client gets one error with a hint, the hub is whole, and the push repeats."""
+        world.network()
+
+        def end(progress: TransferProgress) -> None:
+            if progress.phase == "send" and progress.objects == (progress.total_objects or 0) // 2:
+                for pid in world.pids.read_text().split():
+                    os.kill(int(pid), number)
+
+        with pytest.raises(ConnectionLostError) as caught:
+            push(world.ada, remote="origin", branches=["main"], progress=end)
+        assert caught.value.hint
+        world.wait_for_servers()
+        assert open_repo(world.hub.root).refs.read(MAIN) is None
+        oracle.check(world.hub.root, bare=True)
+        push(world.ada, remote="origin", branches=["main"])
+        world.wait_for_servers()
+        assert reachable(open_repo(world.hub.root)) == reachable(world.ada)
 
 
 class TestCutAnywhere:
