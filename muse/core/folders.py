@@ -28,8 +28,10 @@ from muse.core.ignore import (
 from muse.core.scan import Listing, compare_keys, find_key, is_folder_key, iter_parents, list_folder
 from muse.core.stat_cache import UNKNOWN, StatCache
 
-# A set of all tracked paths is worth its making from this many listings on.
+# A set of all tracked paths is worth its making from this many listings on, or this many files
+# for each listing in a large tree.
 _MANY = 64
+_FILES_EACH = 64
 
 
 class Folders:
@@ -217,12 +219,13 @@ class Folders:
         wanted = {folder for folder in folders if cache.folders.get(folder) is None}
         done: set[bytes] = set()
         is_tracked: Callable[[bytes], bool] = self._has_base
+        many = max(_MANY, len(cache.files) // _FILES_EACH)
         while pending:
             folder = pending.pop()
             if folder in done or not (folder in wanted or cache.folders.get(folder)):
                 continue
             done.add(folder)
-            if len(done) + len(pending) > _MANY and is_tracked == self._has_base:
+            if len(done) + len(pending) > many and is_tracked == self._has_base:
                 is_tracked = cache.files.base_paths().__contains__
             listing = list_folder(self._root, folder)
             if listing is None:

@@ -43,9 +43,9 @@ __all__ = ["Status", "StatusEngine", "StatusEntry"]
 _MOVES: Final = tuple(_OWN + name for name in (b"HEAD", b"refs/", b"code/", b"journal/"))
 _REMEMBERED: Final = 256
 _MANY_CHANGES: Final = 10_000
-# Saving the cache pays when as much would have to be learned again: reading this share of the
-# files, or comparing trees for a fifth of that.
-_SAVE_SHARE: Final = 0.01
+# Saving the cache pays when as much would have to be learned again, by many a command: reading
+# this share of the files, listing as many folders, or comparing trees for a fifth of that.
+_SAVE_SHARE: Final = 0.002
 _MOVE_WEIGHT: Final = 5
 
 
