@@ -245,7 +245,7 @@ class IoFailedError(StorageError):
 
     def __init__(self, doing: str, *, path: str, error: OSError) -> None:
         super().__init__(
-            f"Could not {doing} ({path}): {os.strerror(error.errno) if error.errno else error}.",
+            f"Could not {doing} ({path}): {error.strerror or error}.",
             hint=_IO_HINTS.get(
                 error.errno or 0,
                 "Nothing that was reported before is lost; the command can be repeated.",

@@ -30,6 +30,7 @@ from muse.core.durability import are_syncs_waived
 from muse.core.errors import IoFailedError
 from muse.core.overlay import find_overlaid
 from muse.core.paths import temp_folder
+from muse.core.plain_files import open_plain
 
 _O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
@@ -277,7 +278,7 @@ def read_bytes(path: Path, *, doing: str) -> bytes | None:
         return overlaid[0]
     with io_errors(doing, path):
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open(path, "rb", buffering=0, opener=open_plain) as file:
                 return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -10,6 +10,7 @@ from typing import Final
 
 from muse.core import codec, io, shallow
 from muse.core.errors import IoFailedError
+from muse.core.plain_files import open_plain
 from muse.core.real_folders import check_way
 from muse.core.types import is_object_id
 
@@ -43,7 +44,7 @@ def is_plausible(path: str, data: bytes) -> bool:
 def has_line(path: Path, line: bytes) -> bool:
     """Tell whether a line stands near the end of a log."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=open_plain) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
             return line in file.read().split(b"\n")
     except OSError:
@@ -73,7 +74,8 @@ def write_file(muse: Path, name: str, data: bytes | None) -> None:
     path = muse / name
     check_way(path)
     if data is not None:
-        if path.is_dir():
+        # A link is replaced, and never followed.
+        if path.is_dir() and not path.is_symlink():
             remove_empty_dirs(path)
         io.write_bytes_atomic(path, data)
         return

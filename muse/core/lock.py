@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, Self
 from muse.core.errors import LockedError
 from muse.core.io import io_errors, lock_file
 from muse.core.paths import lock_path
+from muse.core.plain_files import open_plain
 
 WAIT_S: Final = 10.0
 _POLL_S: Final = 0.01
@@ -107,7 +108,7 @@ def _owner(path: Path) -> LockOwner | None:
     import json  # start-up time
 
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_plain(path)
     except OSError:
         return None
     try:

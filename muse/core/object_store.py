@@ -33,6 +33,7 @@ from muse.core.frames import (
 from muse.core.io import NewFile, make_dirs, sync_path
 from muse.core.pack_set import PackSet
 from muse.core.paths import objects_dir, pack_dir, shards_dir
+from muse.core.plain_files import open_plain
 from muse.core.shallow import Boundary
 from muse.core.types import (
     ObjectId,
@@ -149,15 +150,14 @@ class ObjectStore:
             if not self.refresh():
                 break
         else:
-            frame = self._read_loose(raw)
-            if frame is not None:
+            if (frame := self._read_loose(raw)) is not None:
                 return frame
         raise damaged or MissingObjectError(from_raw(raw))
 
     def _read_loose(self, raw: RawId) -> tuple[ObjectType, bytes] | None:
         path = self.loose_path(raw)
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open(path, "rb", buffering=0, opener=open_plain) as file:
                 frame = file.read()
         except FileNotFoundError:
             if raw not in self.overlay:
@@ -181,7 +181,7 @@ class ObjectStore:
         """
         path = self.loose_path(raw)
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open(path, "rb", buffering=0, opener=open_plain) as file:
                 kind, size, start = parse_header(file.read(MAX_HEADER), raw, path)
                 if os.fstat(file.fileno()).st_size == start + size:
                     return kind, size
@@ -208,7 +208,7 @@ class ObjectStore:
         """
         path = self.loose_path(raw)
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_plain(path)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -342,7 +342,7 @@ class ObjectStore:
     @staticmethod
     def _freshen(path: str, frame: bytes) -> bool:
         try:
-            with open(path, "rb", buffering=0) as file:
+            with open(path, "rb", buffering=0, opener=open_plain) as file:
                 if os.fstat(file.fileno()).st_size != len(frame) or file.read() != frame:
                     return False
             with contextlib.suppress(PermissionError):

@@ -41,6 +41,7 @@ from muse.core.pack_format import (
 from muse.core.pack_index import IndexDamagedError, PackIndex, encode_index
 from muse.core.pack_scan import scan_offsets
 from muse.core.pack_writer import PackWriter
+from muse.core.plain_files import open_plain
 from muse.core.types import ObjectType, RawId, frame_header, from_raw
 
 __all__ = ["Pack", "PackStream", "PackWriter"]
@@ -59,7 +60,7 @@ class _Descriptor:
     kept = 0
 
     def __init__(self, path: Path) -> None:
-        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.fd = open_plain(path)
         _Descriptor.kept += 1
 
     def __del__(self) -> None:

@@ -30,6 +30,7 @@ from typing import Final
 
 from muse.core.errors import IoFailedError
 from muse.core.pack_format import HASH_SIZE, HEADER_SIZE, RECORD_SIZE
+from muse.core.plain_files import open_plain
 from muse.core.types import RAW_ID_SIZE, RawId
 
 INDEX_MAGIC: Final = b"MUSEPIDX"
@@ -123,7 +124,7 @@ class PackIndex:
             IoFailedError: The system refused.
         """
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_plain(path)
         except FileNotFoundError:
             return None
         except OSError as error:

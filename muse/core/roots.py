@@ -30,6 +30,7 @@ from muse.core.paths import (
     stage_path,
     trash_dir,
 )
+from muse.core.plain_files import open_plain
 from muse.core.reflog import count_damaged_lines, read_reflog, reflog_path
 from muse.core.refs import HEADS, REMOTES, TAGS, RefStore, short_name
 from muse.core.stage import decode_stage, read_stage
@@ -326,7 +327,7 @@ def _text_ids(path: Path) -> Iterator[RawId]:
     """Yield the ids that stand in a file of any size as text."""
     seen = set()
     held = b""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=open_plain) as file:
         while block := file.read(1 << 20):
             data = held + block
             for digits in _ID.findall(data):

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from muse.core.commits import ObjectFormatError, parse_commit, parse_tag
 from muse.core.errors import UnsafePathError
 from muse.core.paths import is_reserved_name
+from muse.core.plain_files import open_plain
 from muse.core.temps import SHARD_FAMILIES, family_of
 from muse.core.trees import TreeFormatError, parse_tree
 from muse.core.types import OBJECT_TYPES, ObjectType, RawId
@@ -131,6 +132,9 @@ def scrub_shard(shard: Path, whole: Whole) -> Iterator[Fault]:
         folder = os.open(shard, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
+    except NotADirectoryError:
+        yield Fault(MISNAMED, None, str(shard), "it is a file where only folders belong")
+        return
     except OSError as error:
         yield Fault(UNREADABLE, None, str(shard), f"it cannot be listed ({error.strerror})")
         return
@@ -162,7 +166,7 @@ def check_loose(path: Path, raw: RawId, whole: Whole) -> Fault | None:
 
 def _check_loose(raw: RawId, name: str, folder: int, shard: Path, whole: Whole) -> Fault | None:
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+        fd = open_plain(name, dir_fd=folder)
     except FileNotFoundError:
         # A gc beside us has packed it; the packs are looked at after the loose objects.
         return None

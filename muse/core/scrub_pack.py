@@ -21,6 +21,7 @@ from muse.core.pack_format import (
 )
 from muse.core.pack_index import IndexDamagedError, PackIndex, encode_index
 from muse.core.pack_scan import Gap, check_pack_header, scan_records
+from muse.core.plain_files import open_plain
 from muse.core.scrub import (
     CHANGED,
     EMPTY,
@@ -70,7 +71,7 @@ class PackScrub:
     def run(self) -> Iterator[Fault]:
         """Yield what is wrong; a pack that is gone (a gc beside us) yields nothing."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+            fd = open_plain(self.path)
         except FileNotFoundError:
             return
         except OSError as error:

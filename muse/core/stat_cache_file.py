@@ -30,6 +30,7 @@ from muse.core.errors import MuseError
 from muse.core.io import NewFile, make_dirs
 from muse.core.packed_paths import PackedPaths, iter_packed, path_ends
 from muse.core.paths import stat_cache_path
+from muse.core.plain_files import open_plain
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import CODES, StatColumns
 from muse.core.types import RAW_ID_SIZE, RawId
@@ -44,7 +45,7 @@ _DIGEST: Final = 32
 def load_stat_cache(root: Path) -> StatCache | None:
     """Read the cache; None when it is missing, damaged, or from another program or machine."""
     try:
-        fd = os.open(stat_cache_path(root), os.O_RDONLY | os.O_CLOEXEC)
+        fd = open_plain(stat_cache_path(root))
     except OSError:
         return None
     try:

@@ -23,6 +23,7 @@ from muse.core import codec, temps
 from muse.core.errors import MuseError
 from muse.core.io import lock_file, write_bytes_atomic
 from muse.core.paths import muse_dir, show_path, sweep_state_path
+from muse.core.plain_files import open_plain
 
 RACY_NS: Final = 2_000_000_000
 _STATE_VERSION: Final = 1
@@ -231,7 +232,8 @@ def _folders(base: str) -> Iterator[tuple[str, int, tuple[temps.Family, ...]]]:
 
 def _read_state(root: Path) -> dict[str, int]:
     try:
-        version, folders = codec.unseal(sweep_state_path(root).read_bytes())
+        with open(sweep_state_path(root), "rb", opener=open_plain) as file:
+            version, folders = codec.unseal(file.read())
     except (OSError, codec.CodecError, TypeError, ValueError):
         return {}
     return folders if version == _STATE_VERSION and isinstance(folders, dict) else {}

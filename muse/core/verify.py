@@ -8,7 +8,6 @@ traced back to the branches, commits and paths that it touches (`trace`).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -245,7 +244,7 @@ class _Verification:
 def _count_objects(store: ObjectStore) -> int:
     """Count what there is to check, by names alone; only the progress bar believes it."""
     packed = sum(len(pack) for pack in store.packs())
-    return packed + sum(len(os.listdir(shard)) for shard in _list(shards_dir(store.root)))
+    return packed + sum(len(_list(shard)) for shard in _list(shards_dir(store.root)))
 
 
 def _list(folder: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from muse.core.pack import Pack
 from muse.core.pack_format import index_path
 from muse.core.pack_writer import PackWriter
 from muse.core.paths import MUSE, show_path
+from muse.core.plain_files import open_plain
 from muse.core.repo import Repository
 from muse.core.scrub import DANGLING, MALFORMED
 from muse.core.types import ObjectType, RawId, frame_header, from_raw, raw_object_id, to_raw
@@ -232,7 +233,7 @@ def _look_under_wrong_names(findings: Iterable[Finding]) -> dict[RawId, Path]:
 
 def _hash(path: Path, prefix: bytes) -> RawId:
     digest = hashlib.sha256(prefix)
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=open_plain) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return RawId(digest.digest())
@@ -254,6 +255,6 @@ def _open(source: Source, raw: RawId) -> tuple[ObjectType, int, Iterable[bytes]]
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=open_plain) as file:
         while block := file.read(_BLOCK):
             yield block
