@@ -211,7 +211,7 @@ class MainScreen(
             self.show_problem(error, quiet=True)
             if self.wanted == key:
                 self.diff.tell(None)
-                self.diff.set_face("This cannot be shown.", str(error))
+                self.diff.set_face("This cannot be shown.", plainly(str(error)))
             return
         assert isinstance(doc, DiffDoc)
         if self.wanted == key:
