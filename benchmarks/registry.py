@@ -40,6 +40,7 @@ GROUPS: Final = {
     "sweep": Group("rows_sweep", "the sweep"),
     "push": Group("rows_push", "push and clone"),
     "wire": Group("rows_wire", "push and clone over ssh"),
+    "store": Group("rows_store", "push and clone, by way of an S3 server", on_request=True),
     "switch": Group("rows_switch", "switch"),
     "growth": Group("rows_growth", "growth from 1 000 files on", on_request=True),
     "history": Group("rows_history", "history, verify and gc"),

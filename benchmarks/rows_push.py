@@ -28,7 +28,7 @@ def rows(workshop: Workshop) -> Iterator[Row]:
             bars=Bars(ratio=0.1 if files >= 10_000 else None), runs=1, warmup=0, counted=False,
         )  # fmt: skip
         ours, theirs = (
-            _commit(tool, folder, change)
+            commit_before(tool, folder, change)
             for (tool, folder), change in zip(pair.sides, pair.next_change(), strict=True)
         )
         yield workshop.versus(
@@ -39,17 +39,20 @@ def rows(workshop: Workshop) -> Iterator[Row]:
         # A clone by git of a folder on the same disk makes links, unless it is told to copy.
         yield workshop.versus(
             "clone", files,
-            Side([MUSE, "clone", str(base / "muse"), "c-muse"], base, _remove(base / "c-muse")),
+            Side(
+                [MUSE, "clone", str(base / "muse"), "c-muse"],
+                base, removed_before(base / "c-muse"),
+            ),
             Side(
                 [GIT, "clone", "-q", "--no-local", str(base / "git"), "c-git"],
-                base, _remove(base / "c-git"),
+                base, removed_before(base / "c-git"),
             ),
             runs=workshop.runs_for(files), warmup=0, counted=False,
         )  # fmt: skip
         rmtree(base)
 
 
-def _commit(tool: str, folder: Path, change: Callable[[], None]) -> Callable[[], None]:
+def commit_before(tool: str, folder: Path, change: Callable[[], None]) -> Callable[[], None]:
     def before() -> None:
         change()
         run_once([tool, "commit", "-m", "x"], cwd=folder)
@@ -57,5 +60,5 @@ def _commit(tool: str, folder: Path, change: Callable[[], None]) -> Callable[[],
     return before
 
 
-def _remove(folder: Path) -> Callable[[], None]:
+def removed_before(folder: Path) -> Callable[[], None]:
     return lambda: rmtree(folder, ignore_errors=True)

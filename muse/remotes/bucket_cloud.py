@@ -79,9 +79,7 @@ def open_cloud(
         for ours, theirs in _SETTINGS[scheme].items()
         if ours in settings
     }
-    endpoint = str(settings.get("endpoint", "")) or next(
-        (os.environ[key] for key in _ENDPOINTS[scheme] if os.environ.get(key)), ""
-    )
+    endpoint = _endpoint(scheme, settings)
     client: ClientConfig = {
         # Whole packs pass in one request, over slow lines too: a stalled one is noticed by its
         # silence, not by how long it takes.
@@ -113,6 +111,26 @@ def open_cloud(
         ) from error
     fingerprint = f"{scheme} {endpoint} {name} {prefix}"
     return CloudBucket(store, shown=shown, fingerprint=fingerprint)
+
+
+def _endpoint(scheme: str, settings: Mapping[str, object]) -> str:
+    """Return the server that the user's settings or the environment name; empty for the usual one.
+
+    Raises:
+        UsageError: It is no URL: obstore would end the process over it.
+    """
+    names = [(f"{scheme}.endpoint", settings.get("endpoint"))]
+    names += [(key, os.environ.get(key)) for key in _ENDPOINTS[scheme]]
+    for name, value in names:
+        if value is None:
+            continue
+        url = urlsplit(str(value))
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise UsageError(
+                f"{name} is not the address of a server.",
+                hint="Give a whole URL, as in 'https://objects.example.com', or unset it.",
+            )
+    return next((str(value) for _, value in names if value is not None), "")
 
 
 def _may_be_plain(scheme: str, endpoint: str, settings: Mapping[str, object]) -> bool:

@@ -43,8 +43,8 @@ from muse.remotes.walk import NewObjects
 
 # How long a write is tried again while others are faster.
 _PATIENCE_S: Final = 60.0
-_FIRST_PAUSE_S: Final = 0.02
-_LONGEST_PAUSE_S: Final = 2.0
+FIRST_PAUSE_S: Final = 0.02
+LONGEST_PAUSE_S: Final = 2.0
 
 Seen = tuple[Document, Version | None]
 
@@ -69,7 +69,7 @@ def write_document(
     """
     document, version = seen
     deadline = time.monotonic() + _PATIENCE_S
-    pause_s = _FIRST_PAUSE_S
+    pause_s = FIRST_PAUSE_S
     while True:
         mark = new_mark()
         try:
@@ -103,7 +103,7 @@ def write_document(
                 "arrived is not sent again.",
             )
         time.sleep(random.uniform(0, pause_s))  # noqa: S311  # spreads pushers, hides nothing
-        pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+        pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
 
 class RefMove:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -427,6 +428,38 @@ class TestAddresses:
         bucket = open_bucket(parse_address(store.url), store.url, user_config=config)
         assert bucket.get("refs.json", limit=10) is None
         assert store.proxy.requests
+
+    @pytest.mark.parametrize("endpoint", ["", "localhost:9000", "ftp://host", "http://"])
+    def test_an_endpoint_that_is_none(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, endpoint: str
+    ) -> None:
+        """The variable is named; obstore itself would end the process."""
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        with pytest.raises(MuseError, match="AWS_ENDPOINT_URL is not"):
+            store.push()
+
+    @pytest.mark.parametrize("scheme", ["gs", "az"])
+    def test_other_clouds_fail_as_clearly(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch, scheme: str
+    ) -> None:
+        """They are opened through their own clients, and told of in the same words."""
+        address = store.proxy.address
+        key = base64.b64encode(b"not a secret").decode()
+        for name, value in {
+            "GOOGLE_BASE_URL": address,
+            "GOOGLE_SKIP_SIGNATURE": "true",
+            "AZURE_STORAGE_ACCOUNT_NAME": "account",
+            "AZURE_STORAGE_ACCOUNT_KEY": key,
+            "AZURE_STORAGE_ENDPOINT": address,
+        }.items():
+            monkeypatch.setenv(name, value)
+        url = f"{scheme}://{BUCKET}/x"
+        for status, says in ((403, "access is denied"), (404, "no Muse repository|not found")):
+            store.proxy.reset(nth(0, Answer(status)))
+            with pytest.raises(RemoteError, match=says) as caught:
+                clone(url, store.tmp_path / "copy", cwd=store.tmp_path)
+            assert store.proxy.requests
+            assert "SECRET" not in caught.value.message + caught.value.hint
 
     def test_an_empty_place(self, store: Store, tmp_path: Path) -> None:
         """Cloning from it, or fetching, says that there is nothing and how it comes to be."""
