@@ -15,12 +15,9 @@ from typing import Final
 from muse.core.errors import UnsafePathError
 from muse.core.paths import MUSE, muse_dir, shards_dir, show_path
 
-# Those that every repository has, or may have. What is below `refs` and `logs` is looked at when
-# it is written, and the shards when they are swept.
-_FOLDERS: Final = (
-    "objects", "objects/sha256", "objects/pack", "refs", "refs/heads", "refs/tags", "refs/remotes",
-    "logs", "logs/refs", "code", "cache", "health", "tmp", "journal", "trash", "jobs", "drafts",
-)  # fmt: skip
+# Folders in which every folder is looked at. What is further below `refs` and `logs` is looked at
+# when it is written, and the shards when they are swept.
+_ABOVE: Final = ("", "/objects", "/refs", "/logs")
 
 
 def check_folders(root: Path) -> None:
@@ -30,19 +27,25 @@ def check_folders(root: Path) -> None:
         UnsafePathError: Names it.
     """
     muse = os.fspath(muse_dir(root))
-    for path in (muse, *(f"{muse}/{name}" for name in _FOLDERS)):
-        _check(path)
+    _check(muse)
+    for name in _ABOVE:
+        _check_inside(muse + name)
 
 
 def check_shards(root: Path) -> None:
     """Refuse a repository of which a folder of objects is a symlink; raises `UnsafePathError`."""
+    _check_inside(os.fspath(shards_dir(root)))
+
+
+def _check_inside(folder: str) -> None:
     try:
-        with os.scandir(shards_dir(root)) as entries:
-            linked = [entry.path for entry in entries if entry.is_symlink()]
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                # A link to a file is replaced when it is written, and never written through.
+                if entry.is_symlink() and entry.is_dir():
+                    raise _refusal(entry.path)
     except OSError:
         return
-    if linked:
-        raise _refusal(linked[0])
 
 
 def check_way(path: Path) -> None:

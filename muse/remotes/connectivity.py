@@ -173,6 +173,8 @@ def find_ends(
             parents = repo.commit(raw).parents
             if all(map(repo.objects.has, parents)):
                 below[raw] = list(map(from_raw, parents))
+    if not below:
+        return frozenset(ends)
     # All at once, which is what a fetch that went deeper brings; or else one by one.
     every = [parent for above in below.values() for parent in above]
     if is_connected(repo, every, fresh=fresh, ends=ends - below.keys(), strict=strict):
