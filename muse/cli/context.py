@@ -202,6 +202,14 @@ class Context:
         self.end_progress()
         write_message("warning", message, hint=hint)
 
+    def warn_unreadable(self, folder: bytes) -> None:
+        """Say that what is new in a folder is not known, since it may not be listed."""
+        self.warn(
+            f"{show_path(folder)}/ cannot be listed (permission denied): what is new in it is "
+            "left out.",
+            hint="Give yourself the right to read it, or ignore it in .museignore.",
+        )
+
     @property
     def relay(self) -> Callable[[str], None] | None:
         """What says to people what another program, such as ssh, says; None when none listen."""

@@ -6,16 +6,22 @@ came or went; a changed ignore file has the folders below it listed anew.
 INVARIANT: every folder above a file whose content is known is in the table, even one that is
 ignored and therefore never listed (its value is None). So a folder that was replaced by a link is
 always noticed, and the files that seem to be there, behind the link, are not taken for ours.
+
+A folder that we may not list hides only what is not tracked: tracked files are looked at one by
+one, by name, and stop everything when that is refused. So it is named, and passed by.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Final
 
+from muse.core.errors import IoFailedError
 from muse.core.file_content import is_settled
 from muse.core.ignore import (
     EXCLUDE,
@@ -32,6 +38,7 @@ from muse.core.stat_cache import UNKNOWN, StatCache
 # for each listing in a large tree.
 _MANY = 64
 _FILES_EACH = 64
+_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM})
 
 
 class Folders:
@@ -46,6 +53,7 @@ class Folders:
     def __init__(self, root: Path, cache: StatCache, touched: set[bytes]) -> None:
         self.listed = 0
         self.rules_changes = 0
+        self.unreadable: set[bytes] = set()
         self._forgotten: set[bytes] = set()
         self._root = os.fsencode(root)
         self._cache = cache
@@ -101,9 +109,14 @@ class Folders:
         """Return the folders to list, and those that are gone."""
         known = self._below(top)
         prefix = self._root + b"/"
-        differing, missing = compare_keys(
-            map(prefix.__add__, known), map(self._cache.folders.__getitem__, known), len(known)
-        )
+        try:
+            differing, missing = compare_keys(
+                map(prefix.__add__, known), map(self._cache.folders.__getitem__, known), len(known)
+            )
+        except IoFailedError as error:
+            if error.errno not in _REFUSED or not self._drop_hidden(known):
+                raise
+            return self._check_keys(top)
         lost = {known[i] for i in missing}
         changed: set[bytes] = set()
         for folder in (known[i] for i in differing):
@@ -112,6 +125,19 @@ class Folders:
             elif self._cache.folders[folder] is not None:
                 changed.add(folder)
         return changed, lost
+
+    def _drop_hidden(self, known: Iterable[bytes]) -> bool:
+        """Forget the folders in a folder that may not be entered any more; tell whether any is."""
+        hidden: set[bytes] = set()
+        for folder in known:
+            try:
+                find_key(self._root, folder)
+            except IoFailedError as error:
+                if error.errno in _REFUSED:
+                    hidden.add(folder)
+        for folder in hidden:
+            self.drop(folder)
+        return bool(hidden)
 
     def _check_ignore_files(self, top: bytes) -> set[bytes]:
         """Return the folders whose rules changed, with all below them forgotten."""
@@ -183,6 +209,7 @@ class Folders:
     def _forget_below(self, top: bytes) -> None:
         self.rules.forget(top)
         for folder in self._below(top):
+            self.unreadable.discard(folder)
             del self._cache.folders[folder]
             self._set_untracked(folder, set())
         loose = self._cache.files.loose
@@ -227,7 +254,14 @@ class Folders:
             done.add(folder)
             if len(done) + len(pending) > many and is_tracked == self._has_base:
                 is_tracked = cache.files.base_paths().__contains__
-            listing = list_folder(self._root, folder)
+            self.unreadable.discard(folder)
+            try:
+                listing = list_folder(self._root, folder)
+            except IoFailedError as error:
+                if not folder or error.errno not in _REFUSED:
+                    raise
+                self._pass_by(folder)
+                continue
             if listing is None:
                 # Gone since it was seen; the folder above has changed with it.
                 if folder in cache.folders:
@@ -245,6 +279,12 @@ class Folders:
         lost = self._forgotten - cache.folders.keys()
         self._forgotten.clear()
         return lost
+
+    def _pass_by(self, folder: bytes) -> None:
+        """Note that a folder cannot be listed; the next look tries again."""
+        self._forget_below(folder)
+        self.unreadable.add(folder)
+        self._cache.folders[folder] = UNKNOWN
 
     def _has_base(self, path: bytes) -> bool:
         return self._cache.files.base_of(path) is not None

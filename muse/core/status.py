@@ -281,12 +281,13 @@ class StatusEngine:
             # A file whose removal is staged shows as untracked only while it is not ignored.
             self._rules_changes = work.rules_changes
             paths = paths | {path for path, entry in self._stage.items() if entry is None}
-        changed = set()
+        # All is looked at before anything is changed: what an error interrupts would never be told.
+        changed: dict[bytes, tuple[str, str] | None] = {}
         for path in paths:
             codes = self._compare(work, path)
-            if codes == self._entries.get(path):
-                continue
-            changed.add(path)
+            if codes != self._entries.get(path):
+                changed[path] = codes
+        for path, codes in changed.items():
             if codes is None:
                 del self._entries[path]
             else:

@@ -70,6 +70,11 @@ class WorkTree:
         return self._folders.listed
 
     @property
+    def unreadable(self) -> frozenset[bytes]:
+        """The folders that may not be listed; what is not tracked in them is not known."""
+        return frozenset(self._folders.unreadable)
+
+    @property
     def rules_changes(self) -> int:
         """How often ignore rules were found changed."""
         return self._folders.rules_changes

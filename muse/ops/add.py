@@ -31,12 +31,14 @@ class AddResult:
         modified: Tracked files whose new content was staged.
         removed: Tracked files that are gone.
         skipped: Nested repositories that were passed by.
+        unreadable: Folders that may not be listed; what is new in them was passed by.
     """
 
     added: tuple[bytes, ...] = ()
     modified: tuple[bytes, ...] = ()
     removed: tuple[bytes, ...] = ()
     skipped: tuple[bytes, ...] = ()
+    unreadable: tuple[bytes, ...] = ()
 
 
 def add(
@@ -101,6 +103,7 @@ def stage_changes(
     *,
     untracked: bool,
     passed_by: list[bytes] | None = None,
+    unreadable: list[bytes] | None = None,
     progress: Progress | None = None,
 ) -> Stage:
     """Store everything that changed in the working tree, inside a transaction.
@@ -110,6 +113,7 @@ def stage_changes(
         tx: Takes the contents; the stage's file is left to the caller.
         untracked: Also take files that are not tracked and not ignored.
         passed_by: Gets the folders that are left out because they are repositories of their own.
+        unreadable: Gets the folders of which nothing new is taken because they cannot be listed.
         progress: Called with (files done, total).
 
     Returns:
@@ -123,6 +127,8 @@ def stage_changes(
     engine.save()
     if passed_by is not None and untracked:
         passed_by += plan.skipped
+    if unreadable is not None:
+        unreadable += sorted(plan.unreadable)
     return change_stage(stage, changes, head=head)
 
 
@@ -148,6 +154,7 @@ def _result(
         modified=tuple(sorted(known)),
         removed=tuple(sorted(removed)),
         skipped=tuple(sorted(plan.skipped)),
+        unreadable=tuple(sorted(plan.unreadable)),
     )
 
 

@@ -30,11 +30,13 @@ class AddPlan:
         read: Files to read; what they hold is to be staged.
         removed: Tracked files that are gone.
         skipped: Nested repositories that are passed by.
+        unreadable: Folders that may not be listed; what is new in them is passed by.
     """
 
     read: list[bytes] = field(default_factory=list)
     removed: list[bytes] = field(default_factory=list)
     skipped: list[bytes] = field(default_factory=list)
+    unreadable: list[bytes] = field(default_factory=list)
 
 
 def make_plan(
@@ -201,6 +203,9 @@ def plan_from_status(engine: StatusEngine, paths: Sequence[bytes], *, update: bo
             plan.skipped.append(path)
         elif not update:
             plan.read.append(path)
+    if not update:
+        hidden = engine.worktree.unreadable
+        plan.unreadable += (p for p in hidden if everything or _is_selected(p, names))
     return plan
 
 

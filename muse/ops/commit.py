@@ -29,6 +29,7 @@ class CommitResult:
         parent_tree: The tree before it, for counting what changed.
         took_all: True when the stage was empty and all changes of the working tree went in.
         passed_by: Folders that did not go in because they are repositories of their own.
+        unreadable: Folders that may not be listed; what is new in them did not go in.
         only_added: How many files a first commit holds; None when there was something before.
     """
 
@@ -38,6 +39,7 @@ class CommitResult:
     parent_tree: bytes
     took_all: bool
     passed_by: tuple[bytes, ...] = ()
+    unreadable: tuple[bytes, ...] = ()
     only_added: int | None = None
 
 
@@ -84,8 +86,15 @@ def commit(
         if amend and old is None:
             raise UsageError("There is no commit to amend.", hint="Commit without --amend first.")
         passed_by: list[bytes] = []
+        unreadable: list[bytes] = []
         stage, took_all = _collect(
-            repo, tx, passed_by, tracked=tracked, only_message=amend, progress=progress
+            repo,
+            tx,
+            passed_by,
+            unreadable,
+            tracked=tracked,
+            only_message=amend,
+            progress=progress,
         )
         before = old.tree if old else EMPTY_TREE
         update = stage_tree(repo.objects, before, stage)
@@ -113,7 +122,14 @@ def commit(
             tx.remove_file(stage_path(repo.root))
     only_added = sum(map(bool, stage.values())) if before == EMPTY_TREE and not amend else None
     return CommitResult(
-        oid, made, head.branch, before, took_all, tuple(passed_by), only_added=only_added
+        oid,
+        made,
+        head.branch,
+        before,
+        took_all,
+        tuple(passed_by),
+        tuple(unreadable),
+        only_added=only_added,
     )
 
 
@@ -121,6 +137,7 @@ def _collect(
     repo: Repository,
     tx: Transaction,
     passed_by: list[bytes],
+    unreadable: list[bytes],
     *,
     tracked: bool,
     only_message: bool,
@@ -137,7 +154,14 @@ def _collect(
     if repo.bare:
         return stage, False
     _check_whole(repo)
-    stage = stage_changes(repo, tx, untracked=True, passed_by=passed_by, progress=progress)
+    stage = stage_changes(
+        repo,
+        tx,
+        untracked=True,
+        passed_by=passed_by,
+        unreadable=unreadable,
+        progress=progress,
+    )
     return stage, True
 
 

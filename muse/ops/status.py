@@ -31,6 +31,7 @@ class StatusResult:
         interrupted: The checkout that was killed on its way, or is under way right now: the files
             are those of two commits.
         shallow: Whether history ends somewhere on purpose, as in a clone of some depth.
+        unreadable: Folders that may not be listed: what is new in them is not known.
     """
 
     head: Head
@@ -41,6 +42,7 @@ class StatusResult:
     untracked_roots: tuple[bytes, ...]
     interrupted: CheckoutRecord | None = None
     shallow: bool = False
+    unreadable: tuple[bytes, ...] = ()
 
 
 def open_engine(repo: Repository) -> StatusEngine:
@@ -75,10 +77,13 @@ def read_status(repo: Repository, *, save: bool = True) -> StatusResult:
     if save and not repo.readonly:
         engine.save()
     upstream, ahead, behind = _compare_upstream(repo, engine.head)
+    unreadable = tuple(sorted(engine.worktree.unreadable))
     roots = tuple(collapse_untracked(engine, status.untracked))
     interrupted = read_interrupted_checkout(repo.root)
     shallow = bool(repo.objects.boundary.known())
-    return StatusResult(engine.head, status, upstream, ahead, behind, roots, interrupted, shallow)
+    return StatusResult(
+        engine.head, status, upstream, ahead, behind, roots, interrupted, shallow, unreadable
+    )
 
 
 def collapse_untracked(engine: StatusEngine, untracked: Iterable[bytes]) -> list[bytes]:

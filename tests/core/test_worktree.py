@@ -258,13 +258,30 @@ class TestListing:
             (folder / "locked").mkdir()
             (folder / "locked" / "f").write_text("x")
             add(repo, [b""])
-            (folder / "locked").chmod(0o300)
+            (folder / "locked").chmod(0)
             with pytest.raises(IoFailedError, match="locked"):
                 open_engine(repo).refresh_all()
             with pytest.raises(IoFailedError, match="locked"):
                 commit(repo, message="m", committer=ADA, tracked=True)
             (folder / "locked").chmod(0o700)
             assert open_engine(repo).refresh_all().staged("A") == (b"locked/f",)
+
+    def test_what_is_tracked_in_a_folder_that_cannot_be_listed(self) -> None:
+        """It is looked at by name; what is new there stays unknown, and the folder is named."""
+        with as_nobody() as folder:
+            repo = make_repo(folder)
+            (folder / "locked").mkdir()
+            for name in ("f", "new"):
+                (folder / "locked" / name).write_text("x")
+            add(repo, [b"locked/f"])
+            (folder / "locked").chmod(0o300)
+            engine = open_engine(repo)
+            assert engine.refresh_all().entries == ((b"locked/f", "A", " "),)
+            assert engine.worktree.unreadable == {b"locked"}
+            (folder / "locked").chmod(0o700)
+            engine.refresh_paths([b"locked"])
+            assert engine.status() == fresh_status(repo)
+            assert not engine.worktree.unreadable
 
     def test_an_engine_recovers_after_an_error(self) -> None:
         """After a refresh that failed, the next one starts from the ground and is right."""
@@ -273,6 +290,7 @@ class TestListing:
             for name in ("a", "b", "c"):
                 (folder / name).mkdir()
                 (folder / name / "f").write_text("x")
+            add(repo, [b"b"])
             engine = open_engine(repo)
             engine.refresh_all()
             (folder / "b").chmod(0)

@@ -59,11 +59,14 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     notes = tuple(
         f"{show_path(path)} is a repository of its own and was passed by" for path in result.skipped
     )
+    for path in result.unreadable:
+        ctx.warn_unreadable(path)
     data = {
         "added": [show_path(path) for path in result.added],
         "modified": [show_path(path) for path in result.modified],
         "deleted": [show_path(path) for path in result.removed],
         "skipped": [show_path(path) for path in result.skipped],
+        "unreadable": [show_path(path) for path in result.unreadable],
         "dry_run": args.dry_run,
     }
     return Result(data, _lines(result) if args.dry_run else "", notes=notes)

@@ -117,11 +117,14 @@ def _result(ctx: Context, repo: Repository, made: CommitResult) -> Result:
         f"{show_path(path)} is a repository of its own and was passed by."
         for path in made.passed_by
     ]
+    for path in made.unreadable:
+        ctx.warn_unreadable(path)
     data = commit_data(made.oid, made.commit) | {
         "branch": made.branch,
         "took_all": made.took_all,
         "files_changed": total,
         "passed_by": [show_path(path) for path in made.passed_by],
+        "unreadable": [show_path(path) for path in made.unreadable],
         **counts,
     }
     return Result(data, lines)

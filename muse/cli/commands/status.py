@@ -35,6 +35,8 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
 
     repo = ctx.repo()
     result = read_status(repo)
+    for path in result.unreadable:
+        ctx.warn_unreadable(path)
     lines = _short_lines(result, ctx.color) if args.short else _long_lines(result, ctx.color)
     return Result({**_data(result), "durability": repo.durability} if ctx.json else {}, lines)
 
@@ -73,6 +75,7 @@ def _data(result: StatusResult) -> dict[str, object]:
         "conflict_paths": _show(status.conflict_paths),
         "interrupted": _interrupted_data(result),
         "shallow": result.shallow,
+        "unreadable": _show(result.unreadable),
     }
 
 

@@ -1,0 +1,216 @@
+"""Repositories that somebody prepared, and working trees that we may not look into."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli
+from tests.conftest import Run
+
+NOBODY = 65534
+
+
+class TestPipes:
+    """A pipe or a device where a file should be: its reader neither waits nor reads for ever."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "HEAD",
+            "config.toml",
+            "refs/heads/main",
+            "refs/tags/v1",
+            "journal/wal",
+            "code/stage.msgpack",
+            "cache/stat_cache.msgpack",
+            "cache/sweep_state.msgpack",
+            "logs/operations",
+            "shallow",
+        ],
+    )
+    def test_every_command_ends(self, muse: Run, tmp_path: Path, name: str) -> None:
+        """Each command ends with an answer or one error (G5, G11)."""
+        muse("init", cwd=tmp_path)
+        (tmp_path / "a").write_text("a\n")
+        muse("commit", "-m", "First", cwd=tmp_path)
+        place = tmp_path / ".muse" / name
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(exist_ok=True)
+        if name == "HEAD":
+            place.symlink_to("/dev/zero")
+        else:
+            os.mkfifo(place)
+        for command in (["status"], ["verify"], ["doctor"], ["add", "a"]):
+            done = muse(*command, cwd=tmp_path, check=False, timeout=60)
+            assert done.returncode in {0, 1, 2, 3, 4}, (command, done.stderr)
+            assert b"Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("device", [False, True])
+    def test_objects(self, muse: Run, tmp_path: Path, device: bool) -> None:
+        """An object that is no file is reported as damage, by name (G4)."""
+        muse("init", cwd=tmp_path)
+        (tmp_path / "a").write_text("a\n")
+        muse("commit", "-m", "First", cwd=tmp_path)
+        (tmp_path / ".muse" / "journal" / "wal").unlink()
+        for place in (tmp_path / ".muse" / "objects" / "sha256").glob("*/*"):
+            place.unlink()
+            if device:
+                place.symlink_to("/dev/zero")
+            else:
+                os.mkfifo(place)
+        for command in (["log"], ["status"], ["verify"], ["cat-object", "HEAD"]):
+            done = muse(*command, cwd=tmp_path, check=False, timeout=60)
+            assert done.returncode == 3, (command, done.stderr)
+
+
+class TestStrayFiles:
+    """What other programs leave in `.muse` stops nothing."""
+
+    @pytest.mark.parametrize("place", ["objects", "objects/sha256", "objects/pack", "refs/heads"])
+    def test_a_file_among_the_folders(self, cli: Cli, repo: Path, place: str) -> None:
+        """A file manager's `.DS_Store` is named by `verify` at most, and is no bug of ours."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        (repo / ".muse" / place / ".DS_Store").write_bytes(b"\0")
+        for verb in ("status", "log", "branch", "gc"):
+            assert cli(verb, cwd=repo).code == 0, verb
+        for verb in ("verify", "doctor"):
+            done = cli(verb, cwd=repo)
+            assert done.code in {0, 1, 3}, done.err
+            assert done.code == 0 or ".DS_Store" in done.out
+
+
+class TestLinks:
+    """A folder of `.muse` that is a link: nothing is written, moved or removed where it leads."""
+
+    @pytest.mark.parametrize(
+        "name",
+        ["refs", "refs/heads", "logs", "journal", "code", "cache", "objects", "objects/sha256"],
+    )
+    def test_nothing_behind_it_changes(self, cli: Cli, tmp_path: Path, name: str) -> None:
+        """Commands that write are refused, and what is outside stays as it was (G11)."""
+        tree, outside = tmp_path / "tree", tmp_path / "outside"
+        assert cli("init", "tree").code == 0
+        (tree / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=tree).code == 0
+        assert cli("branch", "topic", cwd=tree).code == 0
+        (tree / ".muse" / name).rename(outside)
+        (outside / "empty").mkdir()
+        (tree / ".muse" / name).symlink_to(outside)
+        (outside / "main").write_text("precious\n")
+        before = _everything(outside)
+        (tree / "a").write_text("b\n")
+        lines = ("status", "add a", "commit -m x", "switch topic", "branch -d topic", "tag v1")
+        for line in (*lines, "undo", "doctor --fix"):
+            command = line.split()
+            done = cli(*command, cwd=tree)
+            assert done.code in {0, 1, 2, 3, 4}, (command, done.err)
+            assert _everything(outside) == before, command
+
+    def test_a_link_in_the_place_of_a_file(self, cli: Cli, tmp_path: Path) -> None:
+        """It is replaced; empty folders where it leads are not taken for those of old refs."""
+        tree, outside = tmp_path / "tree", tmp_path / "outside"
+        assert cli("init", "tree").code == 0
+        (outside / "empty").mkdir(parents=True)
+        (tree / ".muse" / "code" / "stage.msgpack").symlink_to(outside)
+        (tree / ".muse" / "refs" / "heads" / "main").symlink_to(outside)
+        (tree / "a").write_text("a\n")
+        for command in (["add", "a"], ["commit", "-m", "x"], ["doctor", "--fix"]):
+            cli(*command, cwd=tree)
+        assert (outside / "empty").is_dir()
+
+
+def _everything(folder: Path) -> dict[str, bytes | None]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
+
+
+class TestLockedFolders:
+    """A folder that may not be listed hides what is new in it, and nothing else."""
+
+    @pytest.fixture
+    def tree(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        """A repository of nobody's, with `sub/y` committed, and `locked/` closed."""
+        monkeypatch.setenv("HOME", "/nonexistent")
+        with tempfile.TemporaryDirectory() as name:
+            tree = Path(name)
+            assert cli("init", cwd=tree).code == 0
+            (tree / "sub").mkdir()
+            (tree / "sub" / "y").write_text("y\n")
+            assert cli("commit", "-m", "First", cwd=tree).code == 0
+            (tree / "locked" / "inner").mkdir(parents=True)
+            (tree / "locked" / "inner" / "x").write_text("x\n")
+            assert "locked/" in cli("status", cwd=tree).out
+            if os.geteuid() == 0:
+                for folder, folders, files in os.walk(tree):
+                    for entry in (Path(folder), *(Path(folder, n) for n in (*folders, *files))):
+                        os.chown(entry, NOBODY, NOBODY)
+            (tree / "locked").chmod(0)
+            try:
+                yield tree
+            finally:
+                (tree / "locked").chmod(0o755)
+                (tree / "sub").chmod(0o755)
+
+    def test_is_named_and_passed_by(self, cli: Cli, tree: Path) -> None:
+        """`status`, `add` and `commit` say which folder it is, and do the rest, as git does."""
+        (tree / "new").write_text("new\n")
+        with _as_nobody():
+            shown = cli("status", "--json", cwd=tree)
+            assert (shown.code, shown.json["unreadable"]) == (0, ["locked"])
+            assert shown.json["untracked"] == ["new"]
+            assert "locked/ cannot be listed" in shown.err
+            added = cli("add", ".", "--json", cwd=tree)
+            assert (added.code, added.json["added"]) == (0, ["new"])
+            assert added.json["unreadable"] == ["locked"]
+            (tree / "sub" / "y").write_text("changed\n")
+            assert cli("reset", cwd=tree).code == 0
+            made = cli("commit", "-m", "Second", "--json", cwd=tree)
+            assert (made.code, made.json["unreadable"]) == (0, ["locked"])
+            assert made.json["files_changed"] == 2
+
+    def test_is_an_error_when_named(self, cli: Cli, tree: Path) -> None:
+        """Whoever asks for that very folder is refused."""
+        with _as_nobody():
+            done = cli("add", "locked", cwd=tree)
+        assert done.code == 3
+        assert "locked" in done.err
+
+    def test_is_seen_again(self, cli: Cli, tree: Path) -> None:
+        """Once it is open, all in it shows, whatever the cache holds."""
+        with _as_nobody():
+            assert cli("status", "--json", cwd=tree).json["untracked"] == []
+        (tree / "locked").chmod(0o755)
+        with _as_nobody():
+            shown = cli("status", "--json", cwd=tree)
+        assert (shown.json["untracked"], shown.json["unreadable"]) == (["locked/inner/x"], [])
+
+    def test_tracked_files_are_never_taken_for_gone(self, cli: Cli, tree: Path) -> None:
+        """With tracked files in it the command stops: no commit may drop them (G10)."""
+        (tree / "sub").chmod(0)
+        with _as_nobody():
+            for command in (["status"], ["commit", "-am", "No"], ["add", "."]):
+                done = cli(*command, cwd=tree)
+                assert done.code == 3, command
+                assert "sub" in done.err
+
+
+@contextlib.contextmanager
+def _as_nobody() -> Iterator[None]:
+    """Drop the superuser's powers, if we have them."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
