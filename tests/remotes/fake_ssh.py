@@ -61,7 +61,10 @@ def main() -> int:
     parser.add_argument("command")
     options = parser.parse_args()
     child = subprocess.Popen(
-        ["sh", "-c", f"exec {options.command}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        ["sh", "-c", f"exec {options.command}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
     )
     if options.pids:
         with open(options.pids, "a", encoding="ascii") as file:
