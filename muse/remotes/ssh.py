@@ -17,6 +17,7 @@ a password on the terminal by itself, and nothing secret stands in a command lin
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ from muse.remotes.wire import WireRemote
 
 _REFUSED = 255
 _NOT_FOUND = 127
+_PLAIN_PATH = re.compile(r"[\w./~@+-]+\Z", re.ASCII)
 # What ssh says, and what to do about it.
 _HINTS = (
     (
@@ -197,8 +199,9 @@ class _Explainer:
             )
         if not lost:
             return self._garbage(error)
+        how = f" (exit code {code})" if code is not None else ""
         return RemoteError(
-            f"{self._url}: 'muse serve' did not start there (exit code {code}).{words}",
+            f"{self._url}: 'muse serve' did not start there{how}.{words}",
             hint=f"Try it: 'ssh {self._place.account} muse --version'; an older Muse cannot serve.",
         )
 
@@ -206,18 +209,22 @@ class _Explainer:
         """Give an error of the other side a hint that can be typed here."""
         if not isinstance(error, NoRepositoryThereError):
             return error
-        place = self._place
-        path = place.path if " " not in place.path else _quote(place.path)
-        ssh = f"ssh {f'-p {place.port} ' if place.port else ''}{place.account}"
         if error.found == "git":
             error.hint = (
-                f"Bring its history over there: '{ssh} muse bridge git-import {path} <new folder>'."
+                "Clone it with git, and bring its history into a repository of Muse with "
+                "'muse bridge git-import <the clone>'."
             )
-        else:
-            error.hint = (
-                f"Make one to push to with '{ssh} muse init --bare {path}', or check the address "
-                "with 'muse remote -v'."
-            )
+            return error
+        place = self._place
+        make = f"muse init --bare {place.path}"
+        if not _PLAIN_PATH.match(place.path):
+            # Two shells read what is typed, and the address may be a stranger's.
+            make = shlex.quote(f"muse init --bare {_quote(place.path)}")
+        port = f"-p {place.port} " if place.port else ""
+        error.hint = (
+            f"Make one to push to with: ssh {port}{place.account} {make}\nOr check the address "
+            "with 'muse remote -v'."
+        )
         return error
 
     def _garbage(self, error: MuseError) -> MuseError:

@@ -113,12 +113,23 @@ class TestByHand:
         failed = muse("clone", f"here:{tmp_path}/none", "x", cwd=tmp_path, check=False)
         assert failed.returncode == 5
         assert f"here:{tmp_path}/none does not exist".encode() in failed.stderr
-        assert f"'ssh here muse init --bare {tmp_path}/none'".encode() in failed.stderr
+        assert f"ssh here muse init --bare {tmp_path}/none\n".encode() in failed.stderr
         assert not (tmp_path / "x").exists()
         git("init", "-q", "theirs", cwd=tmp_path)
         failed = muse("clone", sshd.url(tmp_path / "theirs"), "x", cwd=tmp_path, check=False)
         assert b"git repository" in failed.stderr
-        assert f"ssh -p {sshd.port} {sshd.user}@".encode() in failed.stderr
+        assert b"muse bridge git-import" in failed.stderr
+
+    def test_a_hint_is_safe_to_paste(self, tmp_path: Path, sshd: Sshd, muse: Run) -> None:
+        """G16: what a stranger's address holds is quoted for both shells that will read it."""
+        path = f"{tmp_path}/it's;touch ran;$(touch ran)"
+        failed = muse("clone", f"here:{path}", "x", cwd=tmp_path, check=False)
+        hint = failed.stderr.decode()
+        (line,) = re.findall(r"^hint: .*: ssh here (muse.*|'muse.*)$", hint, re.MULTILINE)
+        subprocess.run(["sh", "-c", f"{sshd.command} here {line}"], cwd=tmp_path, check=True)
+        assert (tmp_path / path / ".muse").is_dir()
+        assert not (tmp_path / "ran").exists()
+        muse("clone", f"here:{path}", "x", cwd=tmp_path)
 
     def test_a_key_that_is_not_accepted(
         self, tmp_path: Path, sshd: Sshd, muse: Run, monkeypatch: pytest.MonkeyPatch
