@@ -46,7 +46,7 @@ class Notes:
         self._folder = cache / "stores" / digest[:32] if cache is not None else None
         self.probed = False
         self.pending: list[PackEntry] = []
-        self.store_id, self.drops = "", 0
+        self.store_id, self.drops, self.serial = "", 0, 0
         self.tips: dict[ObjectId, None] = {}
         self._uploaded_s: dict[str, float] = {}
         self._written = b""
@@ -66,6 +66,7 @@ class Notes:
         young = [(entry, at) for entry, at in pending if 0 <= now_s - at < PENDING_S]
         self.probed = found["probed"] is True
         self.store_id, self.drops = str(found["id"]), int(found["drops"])
+        self.serial = int(found["serial"])
         self.tips = dict.fromkeys(tip for tip in found["tips"] if is_object_id(tip))
         self.pending = [entry for entry, _ in young]
         self._uploaded_s = {entry.name: at for entry, at in young}
@@ -80,6 +81,7 @@ class Notes:
                 "probed": self.probed,
                 "id": self.store_id,
                 "drops": self.drops,
+                "serial": self.serial,
                 "tips": list(self.tips),
                 "pending": [[*entry, self._uploaded_s[entry.name]] for entry in self.pending],
             }
@@ -96,6 +98,7 @@ class Notes:
         if not self.knows(document):
             self.tips = {}
         self.store_id, self.drops = document.store_id, document.drops
+        self.serial = document.serial
         for oid in document.refs.values():
             self.tips.pop(oid, None)
             self.tips[oid] = None
@@ -103,8 +106,12 @@ class Notes:
             del self.tips[oid]
 
     def knows(self, document: Document) -> bool:
-        """Tell whether nothing was dropped there since the tips were seen."""
-        return (self.store_id, self.drops) == (document.store_id, document.drops)
+        """Tell whether nothing was dropped there since the tips were seen.
+
+        A document that is older than what was seen comes from a backup, and says nothing.
+        """
+        same = (self.store_id, self.drops) == (document.store_id, document.drops)
+        return same and document.serial >= self.serial
 
     # -- packs -----------------------------------------------------------------------------
 

@@ -85,17 +85,16 @@ def write_document(
         if written is not None:
             return wanted, written
         found = bucket.get(DOCUMENT, limit=MAX_DOCUMENT)
-        if found is None:
-            if version is not None:
-                raise RemoteError(
-                    f"{bucket.shown}: '{DOCUMENT}' was deleted while we worked.",
-                    hint="Somebody removed the repository there: check with them.",
-                )
-            continue
-        document, version = parse_document(found.data, shown=bucket.shown), found.version
-        if mark in document.recent:
-            # It was written; only the answer was lost.
-            return document, version
+        if found is not None:
+            document, version = parse_document(found.data, shown=bucket.shown), found.version
+            if mark in document.recent:
+                # It was written; only the answer was lost.
+                return document, version
+        elif version is not None:
+            raise RemoteError(
+                f"{bucket.shown}: '{DOCUMENT}' was deleted while we worked.",
+                hint="Somebody removed the repository there: check with them.",
+            )
         if time.monotonic() > deadline:
             raise RemoteError(
                 f"{bucket.shown}: others were faster for {_PATIENCE_S:.0f} seconds.",
