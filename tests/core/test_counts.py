@@ -134,7 +134,10 @@ class TestCounts:
 
     @pytest.mark.parametrize("changed", [1, 20, 200])
     def test_a_commit_waits_for_the_disk_as_often(self, tmp_path: Path, changed: int) -> None:
-        """One sync is the commit point; a pack, for many objects, adds a constant number."""
+        """One sync is the commit point; a pack, for many objects, adds a constant number.
+
+        Another one makes sure of packs that came since the last commit, here those of the add.
+        """
         root = make_tree(tmp_path / "tree", LARGE)
         # A journal that is full of earlier records is checkpointed on the way: begin with none.
         open_repo(root)
@@ -146,7 +149,7 @@ class TestCounts:
         )
         assert body != COMMIT
         calls = trace(root, body)
-        assert 1 <= syncs(calls) <= (1 if changed < 20 else 6), calls
+        assert 1 <= syncs(calls) <= (2 if changed < 20 else 7), calls
 
     def test_a_clean_status_opens_no_file(self, tmp_path: Path) -> None:
         """Files that are known are looked at once each; neither they nor their folders are read."""
@@ -157,7 +160,7 @@ class TestCounts:
             found[files] = trace(root, STATUS)
         looked = LARGE - SMALL + (LARGE - SMALL) // PER_FOLDER
         assert abs(opened(found[LARGE]) - opened(found[SMALL])) <= SLACK, found
-        assert found[LARGE].total() - found[SMALL].total() <= looked + 6 * SLACK, found
+        assert found[LARGE].total() - found[SMALL].total() <= looked + 10 * SLACK, found
 
 
 # Files as young as these are read again until their times lie far enough back to be trusted.
