@@ -11,12 +11,28 @@ from muse.core.errors import UsageError
 # Recognised anywhere before "--", whatever the verb.
 SWITCHES: Final = ("--json", "--no-pager", "--no-color", "--color")
 COLOR_CHOICES: Final = ("always", "never", "auto")
-# What other systems call it.
+# What other systems call it, or that there is no such thing yet.
+_NO_MERGE: Final = "There is no merging yet: 'muse pull' moves a branch forward, or refuses."
 FOREIGN: Final = {
     "stash": "'muse commit' on a branch of its own keeps work aside: 'muse switch -c later'.",
     "revert": "'muse undo' takes back the last operation; 'muse restore' brings files back.",
     "fsck": "It is called 'muse verify'.",
-    "blame": "Muse has 'muse log -- <path>'.",
+    "blame": "Muse has 'muse log -p -- <path>'.",
+    "merge": _NO_MERGE,
+    "rebase": _NO_MERGE,
+    "cherry-pick": "'muse restore --source <commit> -- <path>' takes files from another commit.",
+    "clean": "Muse never removes untracked files: 'muse status -s' lists them.",
+    "cat-file": "It is called 'muse cat-object'.",
+    "show-ref": "'muse branch -a' and 'muse tag' list refs.",
+    "for-each-ref": "'muse branch -a' and 'muse tag' list refs.",
+    "ls-files": "It is called 'muse ls-tree -r HEAD'.",
+    "ls-remote": "'muse remote show <name>' lists what a remote has.",
+    "describe": "'muse log --oneline' shows the tags on the way.",
+    "grep": "Use grep itself; 'muse log --grep <pattern>' searches messages.",
+    "submodule": "A repository inside another is left alone; there are no submodules.",
+    "prune": "It is called 'muse gc'.",
+    "repack": "It is called 'muse gc'.",
+    "version": "It is called 'muse --version'.",
     "import": "It is called 'muse bridge git-import'.",
     "export": "It is called 'muse bridge git-export'.",
 }

@@ -84,6 +84,12 @@ class MuseParser(argparse.ArgumentParser):
         return f"{self.prog}: {message}."
 
     def _near(self, message: str) -> str:
+        from muse.cli.habits import find_habit  # start-up time: only for an error
+
+        typed = re.match(r"unrecognized arguments: (-\S+)", message)
+        habit = find_habit(self.prog, typed[1]) if typed else ""
+        if habit:
+            return habit
         unknown = re.match(r"unrecognized arguments: (--\S+)", message)
         options = [option for action in self._actions for option in action.option_strings]
         return suggest(unknown[1], options) if unknown else ""

@@ -72,6 +72,19 @@ def check_ref_name(name: str) -> str:
     return name
 
 
+def check_new_branch(name: str) -> str:
+    """Return a new branch's short name, if it is a legal one and means nothing else.
+
+    Raises:
+        UnsafeNameError: As `check_ref_name`; or it is HEAD, which names what is checked out.
+    """
+    if check_ref_name(name) == "HEAD":
+        raise UnsafeNameError(
+            "A branch cannot be called 'HEAD'.", hint="HEAD is what is checked out."
+        )
+    return name
+
+
 def short_name(ref: str) -> str:
     """Return the name that people use: without ``refs/heads/`` and the like."""
     for prefix in (HEADS, TAGS, REMOTES):

@@ -17,7 +17,7 @@ from muse.core.errors import (
 )
 from muse.core.io import write_bytes_atomic
 from muse.core.paths import show_text
-from muse.core.refs import HEADS, REMOTES, Head, check_ref_name, short_name
+from muse.core.refs import HEADS, REMOTES, Head, check_new_branch, check_ref_name, short_name
 from muse.core.repo import Repository
 from muse.core.revisions import Revisions
 from muse.core.types import ObjectId, from_raw, to_raw
@@ -151,7 +151,7 @@ def create_branch(
         RevisionNotFoundError: ``start`` names nothing, or there is no commit yet.
         MuseError: It is checked out, so it cannot be moved from under the working tree.
     """
-    ref = HEADS + check_ref_name(name)
+    ref = HEADS + check_new_branch(name)
     names = Revisions(repo.objects, repo.refs, config=repo.config)
     with repo.transaction("branch") as tx:
         try:
@@ -268,7 +268,7 @@ def rename_branch(repo: Repository, old: str, new: str, *, force: bool = False) 
         AlreadyExistsError: ``new`` exists, and ``force`` is not set.
         MuseError: ``new`` is checked out.
     """
-    ref, new_ref = HEADS + check_ref_name(old), HEADS + check_ref_name(new)
+    ref, new_ref = HEADS + check_ref_name(old), HEADS + check_new_branch(new)
     log = f"branch: renamed {ref} to {new_ref}"
     with repo.transaction("branch", summary=f"branch: rename {old} to {new}") as tx:
         head = repo.head()

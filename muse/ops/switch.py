@@ -17,7 +17,7 @@ from muse.core.errors import (
 )
 from muse.core.io import remove_file, write_bytes_atomic
 from muse.core.paths import head_path, show_text
-from muse.core.refs import HEADS, REMOTES, Head, check_ref_name
+from muse.core.refs import HEADS, REMOTES, Head, check_new_branch, check_ref_name
 from muse.core.repo import Repository
 from muse.core.revisions import Revisions
 from muse.core.types import ObjectId, Progress, from_raw, is_object_id
@@ -183,7 +183,7 @@ class _Finder:
 
     def _create(self, name: str, start: str | None) -> _Goal:
         refs, ref = self._repo.refs, HEADS + name
-        check_ref_name(name)
+        check_new_branch(name)
         check_ref_name(ref)
         if refs.read(ref) is not None:
             raise AlreadyExistsError(

@@ -34,7 +34,7 @@ EXAMPLES = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("revs", nargs="*", metavar="rev", help="where to start; after --, paths")
-    parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most N commits")
+    parser.add_argument("-n", "--max-count", type=int, metavar="N", help="at most N commits; or -N")
     parser.add_argument("--skip", type=int, default=0, metavar="N", help="leave out the first N")
     parser.add_argument("--oneline", action="store_true", help="one line a commit")
     parser.add_argument("--graph", action="store_true", help="draw how commits follow each other")
@@ -68,6 +68,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     from muse.ops.log import log
 
     repo = ctx.repo(sweep=False)
+    _take_count(args)
     revs, paths = _split(ctx, repo, args)
     entries = log(
         repo,
@@ -85,6 +86,15 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
         return Result({"commits": []}, f"No commits yet on {head.branch}.")
     look = _Look(args.oneline, args.graph, ctx.color)
     return Result({}, _lines(entries, look, changes))
+
+
+def _take_count(args: argparse.Namespace) -> None:
+    """Take ``-5`` for ``-n 5``, as git does; to argparse it is a word like any other."""
+    before = len(args.revs) - len(args.after_dashes or ())
+    for word in args.revs[:before]:
+        if word[0:1] == "-" and word[1:].isdecimal():
+            args.max_count = int(word[1:])
+            args.revs.remove(word)
 
 
 def _split(
