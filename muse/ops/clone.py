@@ -229,6 +229,8 @@ def _fill(
         info,
         options=FetchOptions(
             depth=options.depth,
+            # A release that no branch holds any more is part of a whole copy.
+            tags=options.depth is None,
             also=(TAGS + start.tag,) if start.tag is not None else (),
             into=HEADS if options.bare else "",
             accept_ends=True,

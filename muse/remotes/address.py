@@ -111,6 +111,7 @@ def find_folder(address: Address, *, base: Path) -> Path:
     if address.scheme != "path":
         raise RemoteError(
             f"{address.shown}: this version of Muse does not speak {address.scheme}.",
-            hint="Use a folder or file:// address, such as one on a mounted disk.",
+            hint="Use a folder, host:path, ssh:// or an object store; 'muse bridge git-import' "
+            "takes over a clone that git made.",
         )
     return base / address.path

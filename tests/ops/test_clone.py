@@ -56,6 +56,19 @@ def clean(root: Path) -> bool:
 class TestClones:
     """A clone has it all, and goes on from there."""
 
+    @pytest.mark.parametrize("bare", [False, True])
+    def test_a_tag_that_no_branch_holds(self, tmp_path: Path, hub: Repository, bare: bool) -> None:
+        """It comes too, as with git: a clone may be the copy that one goes back to."""
+        main = hub.refs.read(MAIN)
+        assert main is not None
+        gone = add_commit(hub, files_of(3))
+        set_ref(hub, TAGS + "gone", gone)
+        set_ref(hub, MAIN, main)
+        result = clone("hub", tmp_path / "c", options=CloneOptions(bare=bare), cwd=tmp_path)
+        assert result.tags == 3
+        assert open_repo(tmp_path / "c").refs.read(TAGS + "gone") == gone
+        assert reachable(open_repo(tmp_path / "c")) == reachable(hub)
+
     def test_everything_comes(self, tmp_path: Path, hub: Repository) -> None:
         """History, branches, tags, files, remote and upstream; no marker is left."""
         result = clone("hub", tmp_path / "c", cwd=tmp_path)
