@@ -348,7 +348,7 @@ def words(svg: str) -> list[tuple[str, str, str]]:
 
 
 def draw_all(folder: Path, names: list[str]) -> None:
-    """Draw all pictures into a folder; PNGs too, where ``rsvg-convert`` is there."""
+    """Draw all pictures into a folder; PNGs too, where ``chromium`` is there."""
     os.environ["TZ"] = "UTC"
     time.tzset()
     for picture in PICTURES:
@@ -360,12 +360,33 @@ def draw_all(folder: Path, names: list[str]) -> None:
             svg = asyncio.run(draw(picture, root))
         path = folder / f"{picture.name}.svg"
         path.write_text(svg, encoding="utf-8")
-        if shutil.which("rsvg-convert"):
-            plain = re.sub(r"@font-face \{[^}]*\}", "", svg)
-            png = folder / f"{picture.name}.png"
-            subprocess.run(
-                ["rsvg-convert", "-w", "1200", "-o", str(png)], input=plain.encode(), check=True
-            )
+        if shutil.which("chromium"):
+            draw_png(svg, folder / f"{picture.name}.png")
+
+
+def draw_png(svg: str, png: Path) -> None:
+    """Draw a picture as a browser shows it: it keeps each text as wide as the picture says."""
+    plain = re.sub(r"@font-face \{[^}]*\}", "", svg)
+    width, height = map(float, re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
+    style = "<style>body { margin: 0 } svg { width: 1200px; display: block }</style>"
+    with tempfile.TemporaryDirectory() as scratch:
+        page = Path(scratch) / "page.html"
+        page.write_text(f"<!doctype html><meta charset=utf-8>{style}{plain}", encoding="utf-8")
+        subprocess.run(
+            [
+                "chromium",
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--hide-scrollbars",
+                f"--user-data-dir={scratch}/profile",
+                f"--window-size=1200,{round(1200 * height / width)}",
+                f"--screenshot={png}",
+                page.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
+        )
 
 
 if __name__ == "__main__":
