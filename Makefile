@@ -8,7 +8,7 @@ JOBS   ?= 2
 # Seconds of fuzzing, shared by all parsers.
 TIME   ?= 60
 
-.PHONY: demo test check bench fuzz format clean
+.PHONY: demo test check bench compare-crash fuzz format clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,9 @@ format: $(READY)        ## what `check` would ask for
 bench: $(READY)         ## speed against git, as ratios; ONLY=status,add for some groups
 	$(BIN)/python -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(FILES),--files $(FILES)) \
 	  $(if $(PUBLISH),--publish BENCHMARKS.md)
+
+compare-crash: $(READY) ## one commit under git, hg and Muse, killed at every call and cut
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.crash_compare
 
 clean:
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

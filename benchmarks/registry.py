@@ -38,6 +38,7 @@ GROUPS: Final = {
     "status": Group("rows_status", "status"),
     "live": Group("rows_live", "a running process"),
     "sweep": Group("rows_sweep", "the sweep"),
+    "durability": Group("rows_durability", "what durability costs"),
     "push": Group("rows_push", "push and clone"),
     "wire": Group("rows_wire", "push and clone over ssh"),
     "store": Group("rows_store", "push and clone, by way of an S3 server", on_request=True),

@@ -19,6 +19,7 @@ the journal that holds the later change was synced in the same folder after the 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import struct
@@ -50,6 +51,7 @@ class Journal(NamedTuple):
     end: int
 
 
+@functools.lru_cache(maxsize=64)
 def wal_path(root: Path) -> Path:
     """Return the journal's file."""
     return journal_dir(root) / "wal"

@@ -7,6 +7,7 @@ trees store, so that order and equality are git's whatever the encoding of a nam
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -17,22 +18,30 @@ from muse.core.errors import UnsafePathError
 MUSE: Final = ".muse"
 CASE_FOLDING: Final = sys.platform in ("darwin", "win32")
 
+# A process that writes often asks for the same few paths each time; making one costs as much as a
+# system call.
+_known = functools.lru_cache(maxsize=64)
 
+
+@_known
 def muse_dir(root: Path) -> Path:
     """Return the repository's own folder."""
     return root / MUSE
 
 
+@_known
 def objects_dir(root: Path) -> Path:
     """Return the folder of all objects."""
     return root / MUSE / "objects"
 
 
+@_known
 def shards_dir(root: Path) -> Path:
     """Return the folder of the 256 shards of loose objects."""
     return root / MUSE / "objects" / "sha256"
 
 
+@_known
 def pack_dir(root: Path) -> Path:
     """Return the folder of packs and their indexes."""
     return root / MUSE / "objects" / "pack"
@@ -43,6 +52,7 @@ def refs_dir(root: Path) -> Path:
     return root / MUSE / "refs"
 
 
+@_known
 def head_path(root: Path) -> Path:
     """Return the file that says what is checked out."""
     return root / MUSE / "HEAD"
@@ -68,6 +78,7 @@ def config_path(root: Path) -> Path:
     return root / MUSE / "config.toml"
 
 
+@_known
 def stage_path(root: Path) -> Path:
     """Return the file of staged changes."""
     return root / MUSE / "code" / "stage.msgpack"
@@ -78,11 +89,13 @@ def logs_dir(root: Path) -> Path:
     return root / MUSE / "logs"
 
 
+@_known
 def lock_path(root: Path) -> Path:
     """Return the repository's write lock; the file stays."""
     return root / MUSE / "lock"
 
 
+@_known
 def journal_dir(root: Path) -> Path:
     """Return the folder of transactions that are not checkpointed yet."""
     return root / MUSE / "journal"
@@ -98,6 +111,7 @@ def trash_dir(root: Path) -> Path:
     return root / MUSE / "trash"
 
 
+@_known
 def cache_dir(root: Path) -> Path:
     """Return the folder of hints, which may be deleted at any time."""
     return root / MUSE / "cache"

@@ -7,6 +7,7 @@ compare-and-swap, so that two writers never lose each other's work (G8).
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -53,6 +54,7 @@ class Head(NamedTuple):
         return f"ref: {self.ref}\n" if self.ref else f"commit: {self.commit}\n"
 
 
+@functools.lru_cache(maxsize=512)
 def check_ref_name(name: str) -> str:
     """Return a ref's name, short or full, if it is a legal one.
 

@@ -296,7 +296,8 @@ class Transaction:
 
     def _check_refs(self) -> None:
         gone = {name for name, (_, new, _) in self._moves.items() if new is None}
-        made = {name for name, (_, new, _) in self._moves.items() if new is not None}
+        # One that exists stands beside all others already: to move it, none need be listed.
+        made = {n for n, (old, new, _) in self._moves.items() if new is not None and old is None}
         names = (set(self._refs.iter_names()) - gone) | made if made else set()
         for name, (old, _, _) in self._moves.items():
             actual = self._refs.read(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,8 +14,9 @@ from muse.ops.selftest.judge import Case, Judge, observe
 from muse.ops.selftest.models import POSIX, Explorer
 from muse.ops.selftest.recording import Recording, record
 from muse.ops.selftest.run import cut_after_record
-from muse.ops.selftest.tree import write_listing
+from muse.ops.selftest.tree import REPORTED, write_listing
 from tests.crash import oracle
+from tests.crash.harness import CALLS, Fault
 
 BOTH = ("here", "there")
 
@@ -42,6 +44,22 @@ def run(folder: Path, words: Sequence[str]) -> tuple[int, str]:
         return oracle.run(folder, *words)
     finally:
         os.chdir(here)
+
+
+def run_dying(folder: Path, words: Sequence[str]) -> tuple[int, str]:
+    """Run a command that dies: ``@7 add .`` does nothing to files from its seventh call on.
+
+    An error at that call and at every later one leaves of files what a death leaves.
+    """
+    if not words[0].startswith("@"):
+        return run(folder, words)
+    real = {name: getattr(os, name) for name in CALLS}
+    Fault(int(words[0][1:]), error=errno.EIO, forever=True).install()
+    try:
+        return 0, run(folder, words[1:])[1]
+    finally:
+        for name, call in real.items():
+            setattr(os, name, call)
 
 
 def ok(folder: Path, *words: str) -> str:
@@ -206,7 +224,14 @@ SCENES: tuple[Scene, ...] = (
     _scene(branches, "delete, create", "branch -D topic", "branch topic/a", least=130),
     _scene(branches, "switch", "switch topic", least=190),
     _scene(branches, "switch twice", "switch topic", "switch main", least=800),
+    _scene(branches, "switch create", "switch -c other", least=40),
     _scene(plain, "restore", "restore src/m0.py", least=120),
+    _scene(staged, "reset", "reset", least=25),
+    _scene(plain, "rm", "rm src/m1.py", least=40),
+    _scene(plain, "mv", "mv src/m1.py moved.py", least=40),
+    _scene(plain, "config", "config user.name B", least=10),
+    _scene(branches, "remote add", "remote add origin ../hub", least=10),
+    _scene(branches, "undo, redo", "undo", "redo", least=80),
     _scene(branches, "tag", "tag -a v1 -m first", least=90),
     _scene(branches, "undo", "undo", least=50),
     _scene(branches, "gc", "gc", least=65),
@@ -228,6 +253,22 @@ def record_scene(scene: Scene, root: Path) -> tuple[Recording, Judge]:
         tuple(word.format(parent=root.parent) for word in words) for words in scene.case.commands
     )
     case = scene.case._replace(commands=commands)
-    recording = record(root, commands, run=run, observe=lambda folder: observe(folder, case.repos))
+    recording = record(
+        root, commands, run=run_dying, observe=lambda folder: observe(folder, case.repos)
+    )
     assert recording.code == 0, recording.output
+    if commands[0][0].startswith("@"):
+        # What died reported nothing: until the next one reports, the state before is allowed too.
+        first, *_, last = recording.stages
+        ops = list(recording.ops)
+        ops.remove(next(op for op in ops if op.kind == REPORTED))
+        stages = (first, last._replace(at=last.at - 1))
+        recording = recording._replace(stages=stages, ops=tuple(ops))
     return recording, Judge(case, recording, run)
+
+
+def dying_first(scene: Scene, at: int) -> Scene:
+    """Return the scene in which its command first dies at a call, and is then given again."""
+    (words,) = scene.case.commands
+    case = Case(f"{scene.case.name} @{at}", ((f"@{at}", *words), words), scene.case.repos)
+    return scene._replace(case=case)

@@ -52,7 +52,7 @@ def stored(root: Path) -> int:
 
 
 def test_debris_of_many_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody who repeats what was killed finds no temp, and at most one transaction too much."""
+    """Who repeats what was killed finds no temp, and at most one transaction too much (G6)."""
     root = tmp_path / "repo"
     init(root)
     choose = random.Random(SEED)

@@ -7,51 +7,24 @@ tried, ``MUSE_CRASH_STRIDE=1`` tries all. Skipped, with the reason, where strace
 
 from __future__ import annotations
 
-import collections
 import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.crash import oracle
 from tests.crash.commands import COMMANDS, check_files, observe, ok, working_files
 from tests.crash.harness import chosen_stride, fresh_copy
+from tests.crash.tracing import Call, changing_calls, list_calls, run_killed, run_traced
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
-# All that can change a file or a name; strace leaves out what a system does not have.
-SYSCALLS = (
-    "?open", "openat", "?openat2", "?creat", "write", "?writev", "pwrite64", "?pwritev",
-    "?copy_file_range", "?sendfile", "?rename", "renameat", "?renameat2", "?link", "linkat",
-    "?symlink", "symlinkat", "?unlink", "unlinkat", "?mkdir", "mkdirat", "?rmdir", "fsync",
-    "fdatasync", "syncfs", "ftruncate", "?fallocate", "?utime", "utimensat",
-)  # fmt: skip
+MUSE = (sys.executable, "-m", "muse")
 POINTS = 10
 CHOSEN = ("add 60", "commit 1", "commit 50", "switch", "undo commit", "gc all", "recovery")
-_LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
-
-
-class Call(NamedTuple):
-    """One system call of a run: its name, and the how many-th of that name in its process."""
-
-    name: str
-    number: int
-
-
-def traced(root: Path, words: tuple[str, ...], *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a command under strace."""
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-    return subprocess.run(
-        ["strace", "-f", "-qq", "-e", f"trace={','.join(SYSCALLS)}", *options,
-         sys.executable, "-m", "muse", *words],
-        cwd=root, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +33,9 @@ def strace(tmp_path_factory: pytest.TempPathFactory) -> None:
     if shutil.which("strace") is None:
         pytest.skip("there is no strace")
     folder = tmp_path_factory.mktemp("strace")
-    done = traced(folder, ("--version",), "-o", os.fspath(folder / "log"))
+    done = run_traced((*MUSE, "--version"), folder, "-o", os.fspath(folder / "log"))
     if done.returncode:
         pytest.skip(f"strace cannot trace here: {done.stderr.strip()[-200:]}")
-
-
-def changing_calls(log: str) -> list[Call]:
-    """Return the calls of a trace that change something, each with its number."""
-    counts: collections.Counter[tuple[str, str]] = collections.Counter()
-    found = []
-    for line in log.splitlines():
-        match = _LINE.match(line)
-        if match is None:
-            continue
-        pid, name, rest = match.groups()
-        counts[pid, name] += 1
-        only_looks = name.startswith("open") and not re.search(r"O_(CREAT|TMPFILE|TRUNC)", rest)
-        if not only_looks:
-            found.append(Call(name, counts[pid, name]))
-    # Numbers are for each process; two that fork meet under the same one.
-    return list(dict.fromkeys(found))
 
 
 @pytest.mark.usefixtures("strace")
@@ -94,16 +50,14 @@ def test_killed_before_a_system_call(tmp_path: Path, name: str) -> None:
     ok(done, *command.words)
     states = observe(tmp_path / "before"), observe(done)
     files = working_files(base), working_files(done)
-    log = tmp_path / "log"
-    assert traced(work, command.words, "-o", os.fspath(log)).returncode == 0
-    calls = changing_calls(log.read_text())
+    words = (*MUSE, *command.words)
+    calls = list_calls(words, work, tmp_path / "log")
     assert len(calls) > POINTS
     kills = 0
     tried = calls[:: chosen_stride(max(1, len(calls) // POINTS))]
     for call in tried:
         fresh_copy(base, work)
-        inject = f"inject={call.name}:signal=KILL:when={call.number}"
-        result = traced(work, command.words, "-o", os.devnull, "-e", inject)
+        result = run_killed(words, work, call)
         assert result.returncode in {0, -signal.SIGKILL}, (call, result.stderr)
         kills += result.returncode != 0
         check_files(working_files(work), files)
