@@ -14,6 +14,7 @@ from pathlib import Path
 from muse.core.errors import IoFailedError, MuseError, UsageError
 from muse.core.io import make_dirs, read_bytes, remove_file, write_bytes_atomic
 from muse.core.paths import drafts_dir
+from muse.core.plain_files import RECORD_BYTES
 
 LEFT_OVER = "# This is the draft that an earlier attempt left."
 FALLBACKS = ("vi", "nano")
@@ -105,7 +106,9 @@ def edit_draft(root: Path, text: str, *, name: str, editor: Sequence[str]) -> st
 
 def read_draft(root: Path, name: str) -> str:
     """Return a draft's text; empty when there is none."""
-    return _decode(read_bytes(draft_path(root, name), doing="read the draft") or b"")
+    return _decode(
+        read_bytes(draft_path(root, name), doing="read the draft", limit=RECORD_BYTES) or b""
+    )
 
 
 def remove_draft(root: Path, name: str) -> None:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from muse.core.codec import CodecError, seal, unseal
 from muse.core.io import read_bytes, write_bytes_atomic
 from muse.core.paths import muse_dir
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.refs import RefStore
 from muse.core.types import RawId
 
@@ -58,7 +59,9 @@ def read_interrupted_checkout(root: Path) -> CheckoutRecord | None:
     HEAD moves last: once it is not where it was, the checkout is complete, whether or not its
     record is gone. Callers without the write lock may be told of one that is still running.
     """
-    data = read_bytes(checkout_record_path(root), doing="look for an interrupted checkout")
+    data = read_bytes(
+        checkout_record_path(root), doing="look for an interrupted checkout", limit=RECORD_BYTES
+    )
     record = _decode(data) if data else None
     if record is None:
         return None

@@ -14,6 +14,7 @@ from typing import Final
 
 from muse.core.errors import CorruptFileError, UsageError
 from muse.core.io import read_bytes
+from muse.core.plain_files import RECORD_BYTES
 
 # What a repository may not decide, since whoever made the repository would run programs here.
 USER_ONLY: Final = frozenset(
@@ -127,7 +128,7 @@ def read_tables(path: Path | None) -> Mapping[str, object]:
     Raises:
         CorruptFileError: It is not valid TOML.
     """
-    data = read_bytes(path, doing="read the configuration") if path else None
+    data = read_bytes(path, doing="read the configuration", limit=RECORD_BYTES) if path else None
     if not data or all(line[:1] in {b"", b"#"} for line in data.split(b"\n")):
         return {}
     import tomllib  # start-up time: a repository without settings needs no parser

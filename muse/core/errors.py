@@ -19,6 +19,7 @@
     │   ├── CorruptObjectError        3
     │   │   └── UnreadableObjectError 3  whether it is whole is not known
     │   ├── CorruptFileError          3  a durable file under .muse/ does not parse
+    │   │   └── OversizeError         3  it is larger than any that Muse writes
     │   └── IoFailedError             3  disk full, permission, I/O error
     ├── NotFoundError                 4
     │   ├── ObjectNotFoundError       4
@@ -232,6 +233,23 @@ class CorruptFileError(StorageError):
     def __init__(self, path: str, *, reason: str, hint: str) -> None:
         super().__init__(f"{path} is damaged: {reason}.", hint=hint)
         self.path, self.reason = path, reason
+
+
+class OversizeError(CorruptFileError):
+    """A file under ``.muse/`` is larger than anything that Muse writes there; it was not read.
+
+    Args:
+        path: The file.
+        size: How many bytes it holds.
+        limit: How many it may hold.
+    """
+
+    def __init__(self, path: str, *, size: int, limit: int) -> None:
+        super().__init__(
+            path,
+            reason=f"it holds {size} bytes, and at most {limit} can be right",
+            hint="Move it out of '.muse', then 'muse doctor' tells what can be put back.",
+        )
 
 
 class IoFailedError(StorageError):

@@ -12,6 +12,7 @@ from muse.core.config import read_tables
 from muse.core.errors import CorruptFileError, MuseError
 from muse.core.io import read_bytes
 from muse.core.paths import config_path, repo_json_path, show_path
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.reach import Gap
 from muse.core.roots import Roots
 from muse.core.scrub import CHANGED, DANGLING, MALFORMED, MISNAMED, MISSING, Fault, Whole
@@ -164,7 +165,7 @@ def settings_findings(root: Path) -> Iterator[Finding]:
         yield Finding(CHANGED, "damage", f"{path}: {reason}.", error.hint, file=str(path))
     path = repo_json_path(root)
     try:
-        data = read_bytes(path, doing="read the repository's format")
+        data = read_bytes(path, doing="read the repository's format", limit=RECORD_BYTES)
         reason = (
             "" if data is None or isinstance(json.loads(data), dict) else "it is no JSON object"
         )

@@ -30,7 +30,7 @@ from muse.core.durability import are_syncs_waived
 from muse.core.errors import IoFailedError
 from muse.core.overlay import find_overlaid
 from muse.core.paths import temp_folder
-from muse.core.plain_files import open_plain
+from muse.core.plain_files import read_plain
 
 _O_TMPFILE: Final = getattr(os, "O_TMPFILE", 0)
 _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
@@ -267,21 +267,18 @@ def replace_link(target: bytes, name: bytes, *, folder_fd: int, family: temps.Fa
         raise
 
 
-def read_bytes(path: Path, *, doing: str) -> bytes | None:
-    """Read a whole file; None when it does not exist.
+def read_bytes(path: Path, *, doing: str, limit: int) -> bytes | None:
+    """Read a whole file of at most ``limit`` bytes; None when it does not exist.
 
     Raises:
-        IoFailedError: Anything but "does not exist".
+        OversizeError: It is larger; nothing of it was read.
+        IoFailedError: Anything else but "does not exist".
     """
     overlaid = find_overlaid(os.fspath(path))
     if overlaid is not None:
         return overlaid[0]
     with io_errors(doing, path):
-        try:
-            with open(path, "rb", buffering=0, opener=open_plain) as file:
-                return file.read()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        return read_plain(path, limit=limit)
 
 
 def write_bytes_atomic(

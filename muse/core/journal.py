@@ -32,6 +32,7 @@ from muse.core.errors import IoFailedError, StorageError
 from muse.core.journal_record import Record, decode_record, encode_record
 from muse.core.object_store import ObjectStore
 from muse.core.paths import journal_dir, muse_dir
+from muse.core.plain_files import JOURNAL_BYTES
 
 # Every command that opens the repository compares what the records say: few, so that it is cheap.
 MAX_RECORDS: Final = 16
@@ -68,7 +69,7 @@ def read_journal(root: Path) -> Journal:
     Raises:
         IoFailedError: It exists and cannot be read.
     """
-    data = io.read_bytes(wal_path(root), doing="read the journal") or b""
+    data = io.read_bytes(wal_path(root), doing="read the journal", limit=JOURNAL_BYTES) or b""
     records, at = [], 0
     while at + _HEADER.size <= len(data):
         size, wanted = _HEADER.unpack_from(data, at)
@@ -162,10 +163,13 @@ def _renew(store: ObjectStore, journal: Journal) -> None:
     logs = {path for record in journal.records for path, _ in record.lines}
     for name in (*sorted(moved), *sorted(logs)):
         present = pieces.read_present(muse / name)
-        if present is not None:
+        # A log that cannot be read is no torn one: it is left as it is.
+        if present:
             io.write_bytes_atomic(muse / name, present)
     path = wal_path(store.root)
-    data = (io.read_bytes(path, doing="read the journal") or b"")[: journal.end]
+    data = (io.read_bytes(path, doing="read the journal", limit=JOURNAL_BYTES) or b"")[
+        : journal.end
+    ]
     io.write_bytes_atomic(path, data, durable=True)
     io.remove_file(_doubt_path(store.root))
 

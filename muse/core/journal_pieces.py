@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from muse.core import codec, io, shallow
-from muse.core.errors import IoFailedError
-from muse.core.plain_files import open_plain
+from muse.core.errors import IoFailedError, OversizeError
+from muse.core.plain_files import STAGE_BYTES, open_plain
 from muse.core.real_folders import check_way
 from muse.core.types import is_object_id
 
@@ -18,10 +18,10 @@ _TAIL: Final = 1 << 16
 
 
 def read_present(path: Path) -> bytes | None:
-    """Return what a file holds; empty for one that cannot be read."""
+    """Return what a file holds; empty for one that cannot be read, or is too large to be right."""
     try:
-        return io.read_bytes(path, doing="read")
-    except IoFailedError:
+        return io.read_bytes(path, doing="read", limit=STAGE_BYTES)
+    except (IoFailedError, OversizeError):
         return b"" if path.is_file() else None
 
 

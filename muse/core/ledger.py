@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from muse.core.io import append_line, read_bytes, write_bytes_atomic
 from muse.core.paths import health_dir
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.sweep import ORPHAN, REMOVED, SweepReport, TempFinding
 
 MAX_BYTES: Final = 1 << 20
@@ -50,13 +51,17 @@ def record_sweep(root: Path, report: SweepReport, *, command: str) -> None:
     path = ledger_path(root)
     append_line(path, json.dumps(record).encode("ascii"), durable=True)
     if path.stat().st_size > MAX_BYTES:
-        lines = (read_bytes(path, doing="read the ledger of sweeps") or b"").split(b"\n")
+        lines = (
+            read_bytes(path, doing="read the ledger of sweeps", limit=RECORD_BYTES) or b""
+        ).split(b"\n")
         write_bytes_atomic(path, b"\n".join(lines[len(lines) // 2 :]), durable=True)
 
 
 def read_ledger(root: Path) -> list[LedgerEntry]:
     """Return the recorded sweeps, newest first; torn lines are skipped."""
-    data = read_bytes(ledger_path(root), doing="read the ledger of sweeps") or b""
+    data = (
+        read_bytes(ledger_path(root), doing="read the ledger of sweeps", limit=RECORD_BYTES) or b""
+    )
     found = [entry for line in data.split(b"\n") if (entry := _decode(line)) is not None]
     found.reverse()
     return found

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from muse.core.io import read_bytes
 from muse.core.paths import logs_dir
+from muse.core.plain_files import LOG_BYTES
 from muse.core.types import ObjectId, RawId, is_object_id, to_raw
 
 
@@ -67,7 +68,7 @@ def encode_operation(operation: Operation) -> bytes:
 
 def read_operations(root: Path) -> list[Operation]:
     """Return all operations, newest first; lines torn by a crash are skipped."""
-    data = read_bytes(operations_path(root), doing="read the operation log") or b""
+    data = read_bytes(operations_path(root), doing="read the operation log", limit=LOG_BYTES) or b""
     found = [op for line in data.split(b"\n") if (op := _decode(line)) is not None]
     found.reverse()
     return found

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from muse.core.commits import ObjectFormatError, Signature, parse_signature
 from muse.core.io import read_bytes
 from muse.core.paths import logs_dir
+from muse.core.plain_files import LOG_BYTES
 from muse.core.types import ObjectId, from_hex
 
 _ZERO: Final = "0" * 64
@@ -52,7 +53,7 @@ def read_reflog(root: Path, ref: str) -> list[ReflogEntry]:
     Raises:
         IoFailedError: The file exists and cannot be read.
     """
-    data = read_bytes(reflog_path(root, ref), doing="read a reflog")
+    data = read_bytes(reflog_path(root, ref), doing="read a reflog", limit=LOG_BYTES)
     entries = []
     for line in (data or b"").split(b"\n"):
         entry = _decode(line)
@@ -64,7 +65,7 @@ def read_reflog(root: Path, ref: str) -> list[ReflogEntry]:
 
 def count_damaged_lines(root: Path, ref: str) -> int:
     """Return how many lines of a reflog cannot be read, for `verify`."""
-    data = read_bytes(reflog_path(root, ref), doing="read a reflog")
+    data = read_bytes(reflog_path(root, ref), doing="read a reflog", limit=LOG_BYTES)
     return sum(bool(line) and _decode(line) is None for line in (data or b"").split(b"\n"))
 
 

@@ -19,6 +19,7 @@ from muse.core.errors import AlreadyExistsError, CorruptFileError, IoFailedError
 from muse.core.io import io_errors, read_bytes
 from muse.core.overlay import overlaid_names
 from muse.core.paths import head_path, muse_dir, show_text
+from muse.core.plain_files import REF_BYTES
 from muse.core.real_folders import check_way
 from muse.core.types import ObjectId, is_object_id
 
@@ -165,7 +166,7 @@ class RefStore:
         """
         path = self.path(name)
         try:
-            data = read_bytes(path, doing="read a ref")
+            data = read_bytes(path, doing="read a ref", limit=REF_BYTES)
         except IoFailedError as error:
             # A folder of this name holds other refs: the ref itself does not exist.
             if error.errno == errno.EISDIR:
@@ -244,7 +245,7 @@ class RefStore:
 
     def head_text(self) -> str:
         """Return the HEAD file's text; the default branch when it is missing or empty."""
-        data = read_bytes(head_path(self.root), doing="read HEAD") or b""
+        data = read_bytes(head_path(self.root), doing="read HEAD", limit=REF_BYTES) or b""
         text = data.decode("utf-8", "surrogateescape")
         return text if text.strip() else f"ref: {HEADS}{DEFAULT_BRANCH}\n"
 

@@ -26,6 +26,7 @@ from muse.core.io import read_bytes
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.paths import clone_marker_path, config_path, muse_dir, repo_json_path, show_path
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.real_folders import check_folders, check_shards
 from muse.core.refs import Head, RefStore
 from muse.core.sweep import SweepReport
@@ -198,7 +199,7 @@ class Repository:
 
 def _read_facts(root: Path) -> dict[str, object]:
     path = repo_json_path(root)
-    data = read_bytes(path, doing="read the repository's format")
+    data = read_bytes(path, doing="read the repository's format", limit=RECORD_BYTES)
     if not data:
         # An older layout, or an init that was killed: everything else has its default.
         return {}

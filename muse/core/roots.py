@@ -30,7 +30,7 @@ from muse.core.paths import (
     stage_path,
     trash_dir,
 )
-from muse.core.plain_files import open_plain
+from muse.core.plain_files import LOG_BYTES, REF_BYTES, STAGE_BYTES, open_plain
 from muse.core.reflog import count_damaged_lines, read_reflog, reflog_path
 from muse.core.refs import HEADS, REMOTES, TAGS, RefStore, short_name
 from muse.core.stage import decode_stage, read_stage
@@ -145,7 +145,7 @@ class _Collector:
         path = head_path(self._root)
         try:
             text = self._refs.head_text()
-            gone = not (read_bytes(path, doing="read HEAD") or b"").strip()
+            gone = not (read_bytes(path, doing="read HEAD", limit=REF_BYTES) or b"").strip()
         except MuseError as error:
             self._fail(path, "HEAD", error)
             return
@@ -214,7 +214,7 @@ class _Collector:
         file = stage_path(self._root)
         try:
             stage = read_stage(self._root)
-            if not stage and read_bytes(file, doing="read the stage") == b"":
+            if not stage and read_bytes(file, doing="read the stage", limit=STAGE_BYTES) == b"":
                 raise CorruptFileError(
                     str(file), reason="it is empty", hint="'muse reset' starts a new stage."
                 )
@@ -257,7 +257,9 @@ class _Collector:
         path = operations_path(self._root)
         try:
             operations = read_operations(self._root)
-            lines = (read_bytes(path, doing="read the operation log") or b"").split(b"\n")
+            lines = (
+                read_bytes(path, doing="read the operation log", limit=LOG_BYTES) or b""
+            ).split(b"\n")
         except MuseError as error:
             self._fail(path, "operation log", error, lesser=True)
             return

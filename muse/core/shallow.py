@@ -20,6 +20,7 @@ from muse.core.errors import CorruptFileError, MuseError
 from muse.core.io import read_bytes
 from muse.core.overlay import stamp_of
 from muse.core.paths import shallow_path
+from muse.core.plain_files import SHALLOW_BYTES
 from muse.core.types import ObjectId, RawId, from_raw, is_object_id, to_raw
 
 NAME: Final = "shallow"
@@ -50,7 +51,7 @@ def read_shallow(root: Path) -> frozenset[RawId]:
         CorruptFileError: The file is damaged.
         IoFailedError: It cannot be read.
     """
-    data = read_bytes(shallow_path(root), doing="read where history ends")
+    data = read_bytes(shallow_path(root), doing="read where history ends", limit=SHALLOW_BYTES)
     if data is None:
         return frozenset()
     try:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.core.codec import CodecError, seal, unseal
-from muse.core.errors import CorruptFileError
+from muse.core.errors import CorruptFileError, MuseError
 from muse.core.io import read_bytes
 from muse.core.paths import stage_path
+from muse.core.plain_files import STAGE_BYTES
 from muse.core.trees import EMPTY_TREE, TreeEntry, TreeUpdate, iter_tree, read_tree, update_tree
 from muse.core.types import FILE_MODES, MODE_TREE, RAW_ID_SIZE, RawId
 
@@ -42,7 +43,7 @@ def read_stage(root: Path) -> Stage:
         CorruptFileError: The file is damaged. Nothing guesses at what was staged.
     """
     path = stage_path(root)
-    data = read_bytes(path, doing="read the stage")
+    data = read_bytes(path, doing="read the stage", limit=STAGE_BYTES)
     if data is None:
         return Stage()
     try:
@@ -85,7 +86,11 @@ def decode_stage(data: bytes) -> Stage:
 
 
 def encode_stage(stage: Mapping[bytes, FileEntry | None]) -> bytes:
-    """Encode a stage for `Transaction.write_file`."""
+    """Encode a stage for `Transaction.write_file`.
+
+    Raises:
+        MuseError: It names so many files that nobody would read it.
+    """
     paths = sorted(stage)
     modes = array("I")
     ids = bytearray()
@@ -95,6 +100,11 @@ def encode_stage(stage: Mapping[bytes, FileEntry | None]) -> bytes:
         ids += raw
     packed = b"\0".join(paths)
     del paths
+    if len(packed) + len(ids) > STAGE_BYTES * 0.9:
+        raise MuseError(
+            f"{len(modes)} files are too many to be staged at once.",
+            hint="Add and commit one folder after the other.",
+        )
     return seal({"format": FORMAT, "paths": packed, "modes": modes.tobytes(), "ids": bytes(ids)})
 
 

@@ -30,7 +30,7 @@ from muse.core.errors import MuseError
 from muse.core.io import NewFile, make_dirs
 from muse.core.packed_paths import PackedPaths, iter_packed, path_ends
 from muse.core.paths import stat_cache_path
-from muse.core.plain_files import open_plain
+from muse.core.plain_files import CACHE_BYTES, open_plain
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import CODES, StatColumns
 from muse.core.types import RAW_ID_SIZE, RawId
@@ -49,6 +49,8 @@ def load_stat_cache(root: Path) -> StatCache | None:
     except OSError:
         return None
     try:
+        if os.fstat(fd).st_size > CACHE_BYTES:
+            return None
         # Private: the columns are written to, the file is not.
         return decode_stat_cache(memoryview(mmap.mmap(fd, 0, access=mmap.ACCESS_COPY)))
     except (OSError, ValueError):

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core import codec, temps
-from muse.core.errors import MuseError
+from muse.core.errors import MuseError, OversizeError
 from muse.core.io import lock_file, write_bytes_atomic
 from muse.core.paths import muse_dir, show_path, sweep_state_path
-from muse.core.plain_files import open_plain
+from muse.core.plain_files import RECORD_BYTES, read_plain
 
 RACY_NS: Final = 2_000_000_000
 _STATE_VERSION: Final = 1
@@ -232,9 +232,9 @@ def _folders(base: str) -> Iterator[tuple[str, int, tuple[temps.Family, ...]]]:
 
 def _read_state(root: Path) -> dict[str, int]:
     try:
-        with open(sweep_state_path(root), "rb", opener=open_plain) as file:
-            version, folders = codec.unseal(file.read())
-    except (OSError, codec.CodecError, TypeError, ValueError):
+        data = read_plain(sweep_state_path(root), limit=RECORD_BYTES)
+        version, folders = codec.unseal(data or b"")
+    except (OSError, OversizeError, codec.CodecError, TypeError, ValueError):
         return {}
     return folders if version == _STATE_VERSION and isinstance(folders, dict) else {}
 

@@ -45,6 +45,7 @@ from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
 from muse.core.paths import head_path, muse_dir, pack_dir, shallow_path, stage_path
+from muse.core.plain_files import REF_BYTES, STAGE_BYTES
 from muse.core.reflog import ReflogEntry, encode_entry
 from muse.core.refs import HEADS, Head, RefStore, check_no_clash
 from muse.core.settled import is_settled, settle_packs
@@ -331,13 +332,13 @@ class Transaction:
 
     def _head_moves(self) -> Iterator[FileMove]:
         if self._head is not None:
-            before = read_bytes(head_path(self.root), doing="read HEAD")
+            before = read_bytes(head_path(self.root), doing="read HEAD", limit=REF_BYTES)
             after = self._head[0].encode("utf-8", "surrogateescape")
             yield FileMove("HEAD", journal.digest(before), after)
 
     def _file_moves(self, where: Callable[[Path], Path]) -> Iterator[FileMove]:
         if (path := where(self.root)) in self._files:
-            before = read_bytes(path, doing="read")
+            before = read_bytes(path, doing="read", limit=STAGE_BYTES)
             name = path.relative_to(muse_dir(self.root)).as_posix()
             yield FileMove(name, journal.digest(before), self._files[path])
 
@@ -368,7 +369,7 @@ class Transaction:
         path = stage_path(self.root)
         if path not in self._files:
             return None
-        before = read_bytes(path, doing="read the stage")
+        before = read_bytes(path, doing="read the stage", limit=STAGE_BYTES)
         after = self._files[path]
         if before == after:
             return None

@@ -18,6 +18,7 @@ from muse.core.codec import CodecError, seal, unseal
 from muse.core.errors import CorruptFileError, NotFoundError
 from muse.core.io import io_errors, read_bytes, remove_file
 from muse.core.paths import trash_dir
+from muse.core.plain_files import STAGE_BYTES
 from muse.core.types import FILE_MODES, RawId, from_raw, is_object_id, to_raw
 
 KEPT_S: Final = 30 * 86_400
@@ -88,7 +89,7 @@ def read_entry(root: Path, entry_id: str) -> TrashEntry:
         CorruptFileError: It is damaged.
     """
     path = entry_path(root, entry_id)
-    data = None if "/" in entry_id else read_bytes(path, doing="read the trash")
+    data = None if "/" in entry_id else read_bytes(path, doing="read the trash", limit=STAGE_BYTES)
     if data is None:
         raise NotFoundError(
             f"The trash has no entry {entry_id}.", hint="It may have expired, or been taken back."

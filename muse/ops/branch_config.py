@@ -10,6 +10,7 @@ from muse.core.config import Value, read_tables, set_value
 from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.io import read_bytes
 from muse.core.paths import show_text
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.refs import HEADS, REMOTES
 from muse.core.repo import Repository
 from muse.core.upstream import HERE
@@ -84,7 +85,9 @@ def change_branch_settings(
 ) -> bytes:
     """Return the settings file with some branches' settings changed; None removes one."""
     path = repo.config.path
-    data = (read_bytes(path, doing="read the configuration") if path else None) or b""
+    data = (
+        read_bytes(path, doing="read the configuration", limit=RECORD_BYTES) if path else None
+    ) or b""
     for branch, settings in changes.items():
         if '"' in branch:
             raise UsageError(

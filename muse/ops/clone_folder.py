@@ -30,6 +30,7 @@ from muse.core.io import (
     write_bytes_atomic,
 )
 from muse.core.paths import clone_marker_path, muse_dir, show_path
+from muse.core.plain_files import RECORD_BYTES
 from muse.remotes.address import show_url
 
 # What an interrupted write of the marker may leave in an otherwise empty ``.muse``.
@@ -71,7 +72,7 @@ class CloneFolder:
             AlreadyExistsError: Something else is there; it is left as it is.
             LockedError: Another process is cloning into it.
         """
-        data = read_bytes(self.marker, doing="look for an earlier clone")
+        data = read_bytes(self.marker, doing="look for an earlier clone", limit=RECORD_BYTES)
         if data:
             self._check_marker(data)
             self.resumed = True

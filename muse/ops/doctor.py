@@ -18,6 +18,7 @@ from muse.core.io import read_bytes, remove_file
 from muse.core.lock import WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.paths import show_path, stat_cache_path, sweep_state_path
+from muse.core.plain_files import CACHE_BYTES, JOURNAL_BYTES
 from muse.core.repo import Repository
 from muse.core.stat_cache_file import load_stat_cache
 from muse.core.types import Progress
@@ -154,7 +155,7 @@ def _is_whole_cache(repo: Repository, path: Path) -> bool:
     if path == stat_cache_path(repo.root):
         return not path.exists() or load_stat_cache(repo.root) is not None
     try:
-        data = read_bytes(path, doing="read a cache")
+        data = read_bytes(path, doing="read a cache", limit=CACHE_BYTES)
         if data is not None:
             unseal(data)
     except (CodecError, MuseError):
@@ -165,7 +166,7 @@ def _is_whole_cache(repo: Repository, path: Path) -> bool:
 def _torn_journal(repo: Repository, quarantine: Quarantine) -> Iterator[Remedy]:
     """Yield a remedy for what stands behind the last whole record of the journal."""
     path = journal.wal_path(repo.root)
-    data = read_bytes(path, doing="read the journal") or b""
+    data = read_bytes(path, doing="read the journal", limit=JOURNAL_BYTES) or b""
     extra = len(data) - journal.read_journal(repo.root).end
     if not extra:
         return

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.core.codec import CodecError
-from muse.core.errors import MuseError
+from muse.core.errors import MuseError, OversizeError
 from muse.core.findings import Finding
 from muse.core.io import write_bytes_atomic
 from muse.core.object_store import ObjectStore
 from muse.core.operations import read_operations
 from muse.core.paths import head_path, muse_dir, repo_json_path, show_path, show_text, stage_path
+from muse.core.plain_files import RECORD_BYTES, read_plain
 from muse.core.reflog import read_reflog
 from muse.core.refs import HEADS, short_name
 from muse.core.repo import FORMAT_VERSION, Repository
@@ -192,7 +193,10 @@ class NameDoctor:
 
     def _facts(self, finding: Finding, path: Path) -> Remedy:
         def tidy() -> None:
-            text = path.read_bytes() if path.is_file() else b""
+            try:
+                text = read_plain(path, limit=RECORD_BYTES) or b""
+            except (OSError, OversizeError):
+                text = b""
             self._quarantine.keep(path)
             known = re.search(rb'"id": *"([0-9a-f]{32})"', text)
             facts = {

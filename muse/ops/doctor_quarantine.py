@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from muse.core.errors import OversizeError
 from muse.core.io import make_dirs, move_file, read_bytes, sync_dir, write_bytes_atomic
 from muse.core.paths import muse_dir
+from muse.core.plain_files import LOG_BYTES
 
 
 class Quarantine:
@@ -27,7 +29,11 @@ class Quarantine:
         if not path.is_file() or path.is_symlink():
             self.move(path)
             return
-        data = read_bytes(path, doing="read a damaged file")
+        try:
+            data = read_bytes(path, doing="read a damaged file", limit=LOG_BYTES)
+        except OversizeError:
+            self.move(path)
+            return
         write_bytes_atomic(self._place(path), data or b"", durable=True)
 
     def move(self, path: Path) -> None:

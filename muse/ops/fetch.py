@@ -20,6 +20,7 @@ from muse.core.errors import (
 )
 from muse.core.io import read_bytes
 from muse.core.paths import shallow_path
+from muse.core.plain_files import SHALLOW_BYTES
 from muse.core.refs import HEADS, TAGS, short_name
 from muse.core.repo import Repository
 from muse.core.shallow import encode_shallow
@@ -348,7 +349,7 @@ def _move_refs(
 def _set_ends(repo: Repository, tx: Transaction, ends: frozenset[RawId]) -> None:
     """Let history end there from now on, in the record that moves the refs."""
     path = shallow_path(repo.root)
-    before = read_bytes(path, doing="read where history ends")
+    before = read_bytes(path, doing="read where history ends", limit=SHALLOW_BYTES)
     after = encode_shallow(ends) if ends else None
     if after is not None and after != before:
         tx.write_file(path, after)

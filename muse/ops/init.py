@@ -20,6 +20,7 @@ from muse.core.io import (
 )
 from muse.core.lock import WriteLock
 from muse.core.paths import config_path, head_path, muse_dir, repo_json_path, temp_folder
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.refs import DEFAULT_BRANCH, HEADS, check_ref_name
 from muse.core.repo import FORMAT_VERSION
 
@@ -95,7 +96,9 @@ def init(folder: Path, *, bare: bool = False, branch: str = DEFAULT_BRANCH) -> I
 
 def _read_facts(folder: Path) -> dict[str, object] | None:
     """Return what the repository says of itself; None when that is missing or damaged."""
-    data = read_bytes(repo_json_path(folder), doing="read the repository's format")
+    data = read_bytes(
+        repo_json_path(folder), doing="read the repository's format", limit=RECORD_BYTES
+    )
     try:
         facts = json.loads(data or b"")
     except ValueError:

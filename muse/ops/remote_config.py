@@ -16,6 +16,7 @@ from muse.core.config import Config, set_value
 from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.io import read_bytes
 from muse.core.paths import config_path, show_text
+from muse.core.plain_files import RECORD_BYTES
 from muse.core.refs import HEADS, REMOTES
 from muse.core.repo import Repository
 from muse.core.transaction import Transaction
@@ -228,7 +229,10 @@ def change_config(repo: Repository, tx: Transaction, changes: Mapping[str, str |
     The file is read inside the transaction, under the lock, so that no other change is lost. Call
     it once a transaction: a second call would not see what the first one changed.
     """
-    data = read_bytes(config_path(repo.root), doing="read the configuration") or b""
+    data = (
+        read_bytes(config_path(repo.root), doing="read the configuration", limit=RECORD_BYTES)
+        or b""
+    )
     changed = data
     for key, value in changes.items():
         changed = set_value(changed, key, value)

@@ -20,6 +20,7 @@ from muse.core.errors import MuseError, NothingToUndoError, RefChangedError, Usa
 from muse.core.io import read_bytes
 from muse.core.operations import Operation, read_operations
 from muse.core.paths import show_text, stage_path
+from muse.core.plain_files import STAGE_BYTES
 from muse.core.refs import HEADS, REMOTES, Head, short_name
 from muse.core.repo import Repository
 from muse.core.trash import read_entry
@@ -266,7 +267,7 @@ class _Inverse:
         if self._op.stage is None:
             return None
         now, wanted = self._turn(*self._op.stage)
-        data = read_bytes(stage_path(self._repo.root), doing="read the stage")
+        data = read_bytes(stage_path(self._repo.root), doing="read the stage", limit=STAGE_BYTES)
         actual = from_raw(raw_object_id("blob", data)) if data is not None else ""
         if actual != now:
             raise MuseError(

@@ -16,9 +16,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
-from muse.core.errors import IoFailedError
+from muse.core.errors import IoFailedError, OversizeError
 from muse.core.io import read_bytes, remove_file, write_bytes_atomic
 from muse.core.pack_index import IndexDamagedError, PackIndex
+from muse.core.plain_files import SHALLOW_BYTES
 from muse.core.types import ObjectId, is_object_id
 from muse.remotes.store_document import Document, PackEntry
 
@@ -50,13 +51,15 @@ class Notes:
         self.tips: dict[ObjectId, None] = {}
         self._uploaded_s: dict[str, float] = {}
         self._written = b""
-        with contextlib.suppress(ValueError, TypeError, KeyError, IoFailedError):
+        with contextlib.suppress(ValueError, TypeError, KeyError, IoFailedError, OversizeError):
             self._load()
 
     def _load(self) -> None:
         if self._folder is None:
             return
-        data = read_bytes(self._folder / "notes.json", doing="read what is known of a store")
+        data = read_bytes(
+            self._folder / "notes.json", doing="read what is known of a store", limit=SHALLOW_BYTES
+        )
         if data is None:
             return
         found = json.loads(data)

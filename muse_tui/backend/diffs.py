@@ -77,7 +77,7 @@ def worktree_side(place: Place, path: bytes) -> Side:
     mode = MODE_EXEC if info.st_mode & 0o100 else MODE_FILE
     if info.st_size > BIG_BYTES:
         return Side(mode, b"", info.st_size, f"{info.st_size}:{info.st_mtime_ns}")
-    data = read_bytes(place.root / os.fsdecode(path), doing="read the file")
+    data = read_bytes(place.root / os.fsdecode(path), doing="read the file", limit=BIG_BYTES)
     if data is None:
         return _NOTHING
     return Side(mode, data, len(data), blob_id(data))

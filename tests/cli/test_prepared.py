@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,88 @@ class TestPipes:
         for command in (["log"], ["status"], ["verify"], ["cat-object", "HEAD"]):
             done = muse(*command, cwd=tmp_path, check=False, timeout=60)
             assert done.returncode == 3, (command, done.stderr)
+
+
+class TestHoles:
+    """A file that claims to be larger than any memory: nobody begins to read it."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "HEAD",
+            "config.toml",
+            "repo.json",
+            "refs/heads/main",
+            "journal/wal",
+            "code/stage.msgpack",
+            "shallow",
+        ],
+    )
+    def test_it_is_damage(self, cli: Cli, muse: Run, repo: Path, name: str) -> None:
+        """One error names the file, with exit code 3, and memory for it is not even asked (G4)."""
+        _commit_and_stretch(cli, repo, name)
+        verb = "log" if name == "shallow" else "status"
+        done = muse(verb, cwd=repo, check=False, timeout=60, preexec_fn=_limit_memory)
+        assert done.returncode == 3, done.stderr
+        assert name.encode() in done.stderr
+        assert b"is damaged: it holds 21474836480 bytes" in done.stderr
+        assert b"muse doctor" in done.stderr
+
+    @pytest.mark.parametrize("name", ["cache/stat_cache.msgpack", "cache/sweep_state.msgpack"])
+    def test_a_cache_is_made_anew(self, cli: Cli, muse: Run, repo: Path, name: str) -> None:
+        """Of a cache nobody hears: it is as good as none."""
+        _commit_and_stretch(cli, repo, name)
+        for verb in ("status", "gc", "status"):
+            done = muse(verb, cwd=repo, check=False, timeout=60, preexec_fn=_limit_memory)
+            assert (done.returncode, done.stderr) == (0, b""), verb
+        # What is noted of clean folders is written only when there is something new to note.
+        assert "sweep" in name or (repo / ".muse" / name).stat().st_size < 1 << 20
+
+    @pytest.mark.parametrize(
+        ("name", "verb"), [("logs/operations", "undo"), ("logs/refs/heads/main", "reflog")]
+    )
+    def test_a_log_stops_only_who_reads_it(
+        self, cli: Cli, muse: Run, repo: Path, name: str, verb: str
+    ) -> None:
+        """Commits go on; what needs the log names it; `gc` does not take it for an empty one."""
+        _commit_and_stretch(cli, repo, name)
+        done = muse("status", cwd=repo, timeout=60, preexec_fn=_limit_memory)
+        words = [verb, "main"] if verb == "reflog" else [verb]
+        done = muse(*words, cwd=repo, check=False, timeout=60, preexec_fn=_limit_memory)
+        assert done.returncode == 3, done.stderr
+        assert name.encode() in done.stderr
+        for line in ("verify", "doctor", "gc --prune=now"):
+            done = muse(*line.split(), cwd=repo, check=False, timeout=60, preexec_fn=_limit_memory)
+            assert done.returncode in {0, 1, 3}, (line, done.stderr)
+            assert b"it holds 21474836480 bytes" in done.stdout + done.stderr, line
+        assert b"Nothing was dropped" in done.stderr
+
+    def test_the_doctor_puts_back_what_can_be(self, cli: Cli, muse: Run, repo: Path) -> None:
+        """A branch is set again from its reflog, and the large file is kept aside (G15)."""
+        _commit_and_stretch(cli, repo, "refs/heads/main")
+        done = muse("doctor", "--fix", cwd=repo, check=False, timeout=60, preexec_fn=_limit_memory)
+        assert done.returncode in {0, 1}, done.stderr
+        assert cli("log", cwd=repo).code == 0
+        kept = list((repo / ".muse" / "quarantine").rglob("main"))
+        assert [path.stat().st_size for path in kept] == [_HOLE]
+
+
+_HOLE = 20 << 30
+
+
+def _commit_and_stretch(cli: Cli, repo: Path, name: str) -> None:
+    """Commit, retire the journal, and let a file of the repository claim 20 GiB."""
+    (repo / "a").write_text("a\n")
+    assert cli("commit", "-m", "First", cwd=repo).code == 0
+    assert cli("gc", cwd=repo).code == 0
+    place = repo / ".muse" / name
+    place.parent.mkdir(exist_ok=True)
+    place.touch()
+    os.truncate(place, _HOLE)
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 
 
 class TestStrayFiles:
