@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,19 @@ def git() -> Run:
 def muse() -> Run:
     """Run the installed command: ``muse("status", cwd=path)``; ``check=False`` lets it fail."""
     return lambda *arguments, **options: _run("muse", *arguments, **options)
+
+
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Drop the superuser's powers, if we have them."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

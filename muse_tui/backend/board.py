@@ -172,6 +172,11 @@ class Board:
             return None
         return StatusDelta(tree=tuple(rows[Part.TREE]), staged=tuple(rows[Part.STAGED]))
 
+    @property
+    def unreadable(self) -> frozenset[bytes]:
+        """The folders that may not be listed: what is new in them is not known."""
+        return self.status.worktree.unreadable
+
     # Asking -------------------------------------------------------------------------------------
 
     def paths(self, part: Part) -> list[bytes]:

@@ -243,6 +243,11 @@ class Desk:
         if self.place.user_config is not None:
             set_user_setting(self.place.user_config, "ui.theme", name)
 
+    @property
+    def unreadable(self) -> frozenset[bytes]:
+        """The folders of the working tree that may not be listed."""
+        return self._board.unreadable if self._board is not None else frozenset()
+
     # Reading ----------------------------------------------------------------------------------
 
     def ask_history(self) -> None:
@@ -337,7 +342,7 @@ class Desk:
         board = self._board
         if board is None:
             return
-        before = self.watch
+        before, hidden = self.watch, board.unreadable
         loud = bool(hint.reconcile) and hint.reconcile not in QUIET
         if loud:
             self._set_watch(live=Live.RECONCILING, reason=hint.reconcile)
@@ -354,6 +359,8 @@ class Desk:
         if self._watcher is None:
             self._start_watcher(self.place)
         self._tell_status(delta)
+        if board.unreadable != hidden:
+            self.ask_health()
         if "config" in hint.meta:
             from muse.ops.remote_config import forget_config
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from muse.core.errors import MuseError
-from muse.core.paths import show_text
+from muse.core.paths import show_path, show_text
 from muse.core.sweep import TempFinding
 from muse.core.temps import OBJECT_GATE_S
 from muse.ops.health import HealthReport, read_health
@@ -39,8 +39,17 @@ def clock(time_s: float, *, seconds: bool = False) -> str:
     return time.strftime(shape if same else f"%d %b {shape}", moment)
 
 
-def read_facts(place: Place, *, last: LastEnd, watch: WatchView) -> HealthView:
-    """Collect everything that the health pane tells; nothing is written or removed."""
+def read_facts(
+    place: Place, *, last: LastEnd, watch: WatchView, unreadable: Collection[bytes] = ()
+) -> HealthView:
+    """Collect everything that the health pane tells; nothing is written or removed.
+
+    Args:
+        place: The repository of the read lane.
+        last: How the interface ended last time.
+        watch: How true the lists are.
+        unreadable: The folders of the working tree that may not be listed.
+    """
     try:
         report = read_health(place.repo)
     except MuseError as error:
@@ -52,6 +61,7 @@ def read_facts(place: Place, *, last: LastEnd, watch: WatchView) -> HealthView:
         *_storage(report, jobs),
         *_crash(place, last, jobs),
         *_temps(report),
+        *_hidden(unreadable),
         *_system(report, watch),
     ]
     level = max((fact.level for fact in facts), key=lambda name: _RANK[name], default="ok")
@@ -247,6 +257,22 @@ def _command_of(pid: int) -> str:
     except OSError:
         return f"pid {pid}"
     return f"pid {pid}, {show_text(b' '.join(words).decode('utf-8', 'replace').strip())}"
+
+
+def _hidden(unreadable: Collection[bytes]) -> Iterator[Fact]:
+    if unreadable:
+        names = "\n".join(f"{show_path(path)}/" for path in sorted(unreadable)[:_SHOWN_FINDINGS])
+        more = len(unreadable) - _SHOWN_FINDINGS
+        yield Fact(
+            "unreadable",
+            "warn",
+            f"{plural(len(unreadable), 'folder')} cannot be listed",
+            "permission denied",
+            "What is new in there is not shown, added or committed. Give yourself the right to "
+            f"read it, or ignore it in .museignore.\n\n{names}"
+            + (f"\nand {count(more)} more" if more > 0 else ""),
+            _SYSTEM,
+        )
 
 
 def _system(report: HealthReport, watch: WatchView) -> Iterator[Fact]:

@@ -65,7 +65,9 @@ class Reading:
         place, desk = self.place, self._desk
         place.repo.sweep_report = desk.place.repo.sweep_report
         place.repo.objects.refresh()
-        view = health.read_facts(place, last=desk.last, watch=desk.watch)
+        view = health.read_facts(
+            place, last=desk.last, watch=desk.watch, unreadable=desk.unreadable
+        )
         self._engine.news(view)
         if self._again is not None:
             self._again.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import tempfile
@@ -12,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.conftest import Run
-
-NOBODY = 65534
+from tests.conftest import NOBODY, Run, as_nobody
 
 
 class TestPipes:
@@ -246,7 +243,7 @@ class TestLockedFolders:
     def test_is_named_and_passed_by(self, cli: Cli, tree: Path) -> None:
         """`status`, `add` and `commit` say which folder it is, and do the rest, as git does."""
         (tree / "new").write_text("new\n")
-        with _as_nobody():
+        with as_nobody():
             shown = cli("status", "--json", cwd=tree)
             assert (shown.code, shown.json["unreadable"]) == (0, ["locked"])
             assert shown.json["untracked"] == ["new"]
@@ -262,38 +259,25 @@ class TestLockedFolders:
 
     def test_is_an_error_when_named(self, cli: Cli, tree: Path) -> None:
         """Whoever asks for that very folder is refused."""
-        with _as_nobody():
+        with as_nobody():
             done = cli("add", "locked", cwd=tree)
         assert done.code == 3
         assert "locked" in done.err
 
     def test_is_seen_again(self, cli: Cli, tree: Path) -> None:
         """Once it is open, all in it shows, whatever the cache holds."""
-        with _as_nobody():
+        with as_nobody():
             assert cli("status", "--json", cwd=tree).json["untracked"] == []
         (tree / "locked").chmod(0o755)
-        with _as_nobody():
+        with as_nobody():
             shown = cli("status", "--json", cwd=tree)
         assert (shown.json["untracked"], shown.json["unreadable"]) == (["locked/inner/x"], [])
 
     def test_tracked_files_are_never_taken_for_gone(self, cli: Cli, tree: Path) -> None:
         """With tracked files in it the command stops: no commit may drop them (G10)."""
         (tree / "sub").chmod(0)
-        with _as_nobody():
+        with as_nobody():
             for command in (["status"], ["commit", "-am", "No"], ["add", "."]):
                 done = cli(*command, cwd=tree)
                 assert done.code == 3, command
                 assert "sub" in done.err
-
-
-@contextlib.contextmanager
-def _as_nobody() -> Iterator[None]:
-    """Drop the superuser's powers, if we have them."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)

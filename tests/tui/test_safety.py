@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 from textual.widgets import TextArea
 
 from muse.core.stage import read_stage
+from muse_tui.backend.board import Board
+from muse_tui.backend.health import read_facts
+from muse_tui.backend.place import Place
+from muse_tui.backend.sessions import LastEnd
+from muse_tui.model import Fact, Part, WatchView
 from muse_tui.screens.menu import MenuScreen
 from muse_tui.screens.reader import ReaderScreen, TextList
+from tests.conftest import NOBODY, as_nobody
 from tests.tui.conftest import Open, Song, Stage
 
 pytestmark = pytest.mark.tui
@@ -192,6 +202,35 @@ class TestHealth:
             await stage.press("4", "y")
             assert "objects" in stage.app.clipboard
             assert "Temps:" in stage.app.clipboard
+
+
+class TestLockedFolders:
+    def test_they_are_a_fact(self) -> None:
+        """A folder that may not be listed is named, and is gone from the facts once it may."""
+        with tempfile.TemporaryDirectory() as name:
+            song = Song(Path(name))
+            locked = song.write("locked/x", "x\n").parent
+            for path in (song.root, *song.root.rglob("*")):
+                if os.geteuid() == 0:
+                    os.chown(path, NOBODY, NOBODY)
+            locked.chmod(0)
+            place = Place(song.repo, None)
+            board = Board(place)
+            with as_nobody():
+                list(board.scan())
+                facts = _facts(place, board)
+                assert facts["unreadable"].text == "1 folder cannot be listed"
+                assert facts["unreadable"].level == "warn"
+                assert "\nlocked/" in facts["unreadable"].detail
+                locked.chmod(0o755)
+                board.refresh(None)
+                assert "unreadable" not in _facts(place, board)
+                assert set(board.paths(Part.TREE)) == {b"locked/x"}
+
+
+def _facts(place: Place, board: Board) -> dict[str, Fact]:
+    view = read_facts(place, last=LastEnd(), watch=WatchView(), unreadable=board.unreadable)
+    return {fact.key: fact for fact in view.facts}
 
 
 class TestReconcile:
