@@ -258,7 +258,7 @@ class _Planner:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise IoFailedError("look at", path=show_path(full), error=error) from error
+            raise IoFailedError("look at the path", path=show_path(full), error=error) from error
 
     def _folder(self, folder: bytes) -> bool | bytes:
         known = self._folders.get(folder)

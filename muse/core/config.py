@@ -165,7 +165,7 @@ def set_value(data: bytes, key: str, value: Value | None) -> bytes:
             "config.toml", reason=str(error), hint="Correct that line in any editor."
         ) from error
     *parents, name = split_key(key)
-    table = document
+    table, way = document, []
     for parent in parents:
         if parent not in table:
             if value is None:
@@ -174,11 +174,17 @@ def set_value(data: bytes, key: str, value: Value | None) -> bytes:
         below = table[parent]
         if not isinstance(below, dict):
             raise UsageError(f"'{key}' runs through the setting '{parent}'.", hint="Rename it.")
+        way.append((table, parent))
         table = below  # type: ignore[assignment]  # tomlkit's tables and documents act alike
     if value is not None:
         table[name] = value
     elif name in table:
         del table[name]
+        for above, parent in reversed(way):
+            # What somebody wrote there stays, were it only a comment.
+            if above[parent] or "#" in above[parent].as_string():
+                break
+            del above[parent]
     return tomlkit.dumps(document).encode("utf-8")
 
 

@@ -97,7 +97,7 @@ def find_key(root: bytes, path: bytes) -> StatKey | None:
     except OSError as error:
         if error.errno in _GONE:
             return None
-        raise IoFailedError("look at", path=show_path(path), error=error) from error
+        raise IoFailedError("look at the path", path=show_path(path), error=error) from error
 
 
 def is_folder_key(key: StatKey | None) -> bool:
@@ -132,7 +132,9 @@ def compare_keys(
         except OSError as error:
             if error.errno not in _GONE:
                 where = error.filename if isinstance(error.filename, bytes) else b""
-                raise IoFailedError("look at", path=show_path(where), error=error) from error
+                raise IoFailedError(
+                    "look at the path", path=show_path(where), error=error
+                ) from error
             # `compress` had taken the position and `map` the path, but not yet the expected key.
             missing.append(count - length_hint(positions) - 1)
             next(expected)

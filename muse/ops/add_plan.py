@@ -199,9 +199,11 @@ def plan_from_status(engine: StatusEngine, paths: Sequence[bytes], *, update: bo
             plan.removed.append(path)
         elif code != "?":
             plan.read.append(path)
+        elif update:
+            continue
         elif path.endswith(b"/"):
             plan.skipped.append(path)
-        elif not update:
+        else:
             plan.read.append(path)
     if not update:
         hidden = engine.worktree.unreadable

@@ -96,7 +96,7 @@ class CloneFolder:
 
     def _check_free(self) -> None:
         """Refuse a folder that holds anything but the first traces of a killed clone."""
-        with io_errors("look at", self.folder):
+        with io_errors("look at the folder", self.folder):
             if not self.folder.exists():
                 return
             inside = set(os.listdir(self.folder)) if self.folder.is_dir() else {"a file"}

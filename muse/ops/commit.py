@@ -99,7 +99,7 @@ def commit(
         before = old.tree if old else EMPTY_TREE
         update = stage_tree(repo.objects, before, stage)
         if update.root == before and not (amend or allow_empty):
-            raise nothing_to_commit(head)
+            raise nothing_to_commit(head, tracked=tracked)
         for raw, payload in update.new:
             tx.write_hashed(raw, "tree", payload)
         parents = (to_raw(head.commit),) if head.commit else ()
@@ -198,9 +198,22 @@ def check_message(message: str) -> bytes:
     return (text + "\n").encode("utf-8", "surrogateescape")
 
 
-def nothing_to_commit(head: Head) -> MuseError:
-    """Return the error for a commit that would change nothing."""
+def nothing_to_commit(head: Head, *, tracked: bool = False) -> MuseError:
+    """Return the error for a commit that would change nothing.
+
+    Args:
+        head: What is checked out.
+        tracked: Only files that are tracked already were asked for.
+    """
     where = f"on {head.branch}" if head.branch else "on a detached HEAD"
+    if head.commit is None:
+        return NothingToCommitError(
+            f"Nothing to commit {where}: there is no commit yet, and no file "
+            + ("is tracked." if tracked else "for a first one."),
+            hint="Track files with 'muse add <path>'."
+            if tracked
+            else "Create a file, or use --allow-empty.",
+        )
     return NothingToCommitError(
         f"Nothing to commit {where}: the working tree is what the last commit holds.",
         hint="Change something, or use --allow-empty.",

@@ -252,7 +252,13 @@ def _followers(config: Config, remote: str) -> list[str]:
 
 
 def _check_remote_name(name: str) -> None:
-    check_ref_name(f"{REMOTES}{name}/x")
+    try:
+        check_ref_name(f"{REMOTES}{name}/x")
+    except UnsafeNameError as error:
+        raise UnsafeNameError(
+            f"'{show_text(name)}' cannot be a remote's name.",
+            hint="Use letters, digits, dots and dashes, as in 'origin'.",
+        ) from error
     if "/" in name or name == "." or '"' in name:
         raise UnsafeNameError(
             f"'{show_text(name)}' cannot be a remote's name.", hint="Use a name without slashes."
