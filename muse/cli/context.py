@@ -54,6 +54,7 @@ class Context:
         env: The environment.
         json: Whether one JSON object is wanted.
         color: Whether text is painted.
+        silent: Whether people want to hear of errors and warnings only.
         command: What the ledger of sweeps calls this command.
         stdin: Where ``-F -`` and ``--stdin`` read.
     """
@@ -65,6 +66,7 @@ class Context:
         *,
         json: bool = False,
         color: bool = False,
+        silent: bool = False,
         command: str = "muse",
         stdin: BinaryIO | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class Context:
         self.env = env
         self.json = json
         self.color = color
+        self.silent = silent
         self.command = command
         self._stdin = stdin
         self._repo: Repository | None = None
@@ -181,7 +184,7 @@ class Context:
         """
         from muse.cli.progress import ProgressBar, ignore_progress  # start-up time
 
-        if self.json or not sys.stderr.isatty() or self.env.get("TERM") == "dumb":
+        if self.json or self.silent or not sys.stderr.isatty() or self.env.get("TERM") == "dumb":
             return ignore_progress
         bar = ProgressBar(label, unit, stream=sys.stderr)
         self._bars.append(bar)

@@ -9,7 +9,7 @@ _BACK: Final = (
     "'muse undo' takes back the last operation, commits too; 'muse restore --staged --worktree .' "
     "gives up changes, into the trash."
 )
-# By command, then by the option as it was typed, without its value.
+# By command, then by the option or word as it was typed, without its value.
 OPTIONS: Final = {
     "muse reset": {"--hard": _BACK, "--soft": _BACK, "--mixed": _BACK, "--keep": _BACK},
     "muse log": {
@@ -35,12 +35,20 @@ OPTIONS: Final = {
         "--get": "'muse config <name>' alone prints it.",
     },
     "muse branch": {"--list": "'muse branch' alone lists them."},
+    "muse remote": {"prune": "It is called 'muse fetch --prune <name>'."},
     "muse add": {"-p": "'muse tui' stages hunks and lines."},
     "muse commit": {"-p": "'muse tui' stages hunks and lines."},
     "muse pull": {"--rebase": "'muse pull' moves forward or refuses; there is no rebase yet."},
 }
 
+# By command, for a path where none is taken.
+PATHS: Final = {
+    "muse commit": "'muse add <path>' stages it, then 'muse commit' takes what is staged.",
+}
+
 
 def find_habit(program: str, option: str) -> str:
-    """Return what to type in place of an option of git's; empty when nothing is known."""
+    """Return what to type in place of an option or word of git's; empty when nothing is known."""
+    if not option.startswith("-") and program in PATHS:
+        return PATHS[program]
     return OPTIONS.get(program, {}).get(option.partition("=")[0], "")

@@ -111,12 +111,15 @@ def _dispatch(invocation: Invocation) -> Result:
         os.environ,
         json=invocation.json,
         color=wants_color(invocation.color, os.environ) and not invocation.json,
+        silent=getattr(args, "silent", False),
         command=f"muse {invocation.verb}",
     )
     try:
         result = command.run(ctx, args)
     finally:
         ctx.end_progress()
+    if ctx.silent:
+        result = result._replace(text="", notes=())
     # A program has no use for what to type next, but for warnings it has.
     notes = ctx.notes if invocation.json else [*result.notes, *ctx.notes]
     return result._replace(notes=tuple(notes))

@@ -20,6 +20,11 @@ argparse._ = str  # type: ignore[attr-defined]  # start-up time
 
 # An example longer than this has a line of its own.
 WIDE: Final = 44
+# The commands that -q silences, where git has it, too.
+QUIET: Final = frozenset(
+    {"checkout", "clone", "commit", "fetch", "gc", "init", "pull", "push", "reset", "restore"}
+    | {"rm", "switch"}
+)
 # Stands before each word that followed "--"; no argument of a process can hold it.
 LITERAL: Final = "\0"
 
@@ -81,15 +86,29 @@ class MuseParser(argparse.ArgumentParser):
             return f"'{unknown[1]}' is not an option of '{self.prog}'."
         if unknown:
             return f"'{unknown[1]}' is one word too many for '{self.prog}'."
+        choice = re.fullmatch(r"argument (\S+): invalid choice: (.*) \(choose from .*\)", message)
+        if choice:
+            if choice[1].startswith("-"):
+                return f"{choice[2]} is not a choice for {choice[1]} of '{self.prog}'."
+            return f"'{self.prog}' knows no {choice[2]}."
+        number = re.fullmatch(r"argument (\S+): invalid int value: (.*)", message)
+        if number:
+            return f"{number[2]} is not a whole number, as '{self.prog} {number[1]}' takes."
         return f"{self.prog}: {message}."
 
     def _near(self, message: str) -> str:
         from muse.cli.habits import find_habit  # start-up time: only for an error
 
-        typed = re.match(r"unrecognized arguments: (-\S+)", message)
+        typed = re.match(
+            r"(?:unrecognized arguments:|argument action: invalid choice:) '?([^\s']+)", message
+        )
         habit = find_habit(self.prog, typed[1]) if typed else ""
         if habit:
             return habit
+        choice = re.fullmatch(r"argument \S+: invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if choice:
+            listed = choice[2].replace("'", "")
+            return f"{suggest(choice[1], listed.split(', '))} There are: {listed}.".strip()
         unknown = re.match(r"unrecognized arguments: (--\S+)", message)
         options = [option for action in self._actions for option in action.option_strings]
         return suggest(unknown[1], options) if unknown else ""
@@ -137,6 +156,14 @@ def build_parser(verb: str, command: Command) -> MuseParser:
     parser = MuseParser(prog=f"muse {verb}")
     parser.heading = f"muse {verb}: {command.SUMMARY}\n\nexamples:\n{_examples(command)}\n"
     command.configure(parser)
+    if verb in QUIET:
+        parser.add_argument(
+            "-q",
+            "--quiet",
+            dest="silent",
+            action="store_true",
+            help="print errors and warnings only",
+        )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return parser
 

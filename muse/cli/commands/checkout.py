@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from muse.cli.context import Context, Result
-from muse.core.errors import UsageError
+from muse.core.errors import MuseError, NotFoundError, UsageError
+from muse.core.paths import show_text
 from muse.core.refs import HEADS
 
 SUMMARY = "switch branches, or restore files (see 'switch' and 'restore')"
@@ -53,12 +55,31 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     repo, name = ctx.repo(), names[0]
     ref = Revisions(repo.objects, repo.refs, config=repo.config).full_name(name)
     is_branch = name == "-" or (ref or HEADS).startswith(HEADS)
-    return switch.go(ctx, name, detach=args.detach or not is_branch or _is_id(ctx, name, ref))
+    detach = args.detach or not is_branch or _is_id(ctx, name, ref)
+    try:
+        return switch.go(ctx, name, detach=detach)
+    except (NotFoundError, UsageError) as error:
+        if _is_path(ctx, name):
+            error.hint = f"For a file or folder it is 'muse restore {show_text(name)}'."
+        raise
+
+
+def _is_path(ctx: Context, name: str) -> bool:
+    """Tell whether a word names a file or folder, here or in HEAD."""
+    from muse.core.stage import TreeFiles
+
+    if os.path.lexists(ctx.cwd / name):
+        return True
+    repo = ctx.repo()
+    try:
+        path, head = ctx.path(name), TreeFiles(repo.objects, repo.head_tree())
+        return head.find(path) is not None or head.is_folder(path)
+    except MuseError:
+        return False
 
 
 def _is_id(ctx: Context, name: str, ref: str | None) -> bool:
     """Tell whether a name that is no ref is a commit all the same, as in ``HEAD~2``."""
-    from muse.core.errors import NotFoundError
     from muse.core.revisions import Revisions
 
     if ref is not None or name == "-":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from muse.cli.context import Context, Result
 from muse.cli.render import paint, plural, short
-from muse.core.paths import show_path
+from muse.core.paths import show_path, show_text
 
 if TYPE_CHECKING:  # start-up time
     from muse.core.status import Status
@@ -27,6 +28,7 @@ STYLES = {"A": "added", "M": "changed", "D": "removed", "T": "changed", "R": "ch
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("-s", "--short", action="store_true", help="one line a path")
+    parser.add_argument("-b", "--branch", action="store_true", help="with -s: the branch, too")
 
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
@@ -38,6 +40,8 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     for path in result.unreadable:
         ctx.warn_unreadable(path)
     lines = _short_lines(result, ctx.color) if args.short else _long_lines(result, ctx.color)
+    if args.short and args.branch:
+        lines = itertools.chain([_branch_line(result, ctx.color)], lines)
     return Result({**_data(result), "durability": repo.durability} if ctx.json else {}, lines)
 
 
@@ -91,6 +95,20 @@ def _interrupted_data(result: StatusResult) -> dict[str, str | None] | None:
 
 def _show(paths: Iterable[bytes]) -> list[str]:
     return [show_path(path) for path in paths]
+
+
+def _branch_line(result: StatusResult, color: bool) -> str:
+    """Say in one line what is checked out, in git's form."""
+    if result.head.branch is None:
+        return "## HEAD (no branch)"
+    name = paint(show_text(result.head.branch), "branch", on=color)
+    if result.upstream:
+        name += f"...{paint(show_text(result.upstream), 'remote', on=color)}"
+    distances = (("ahead", result.ahead), ("behind", result.behind))
+    told = ", ".join(f"{word} {count}" for word, count in distances if count)
+    return f"## {'' if result.head.commit else 'No commits yet on '}{name}" + (
+        f" [{told}]" if told else ""
+    )
 
 
 def _short_lines(result: StatusResult, color: bool) -> Iterator[str]:
