@@ -8,7 +8,7 @@ JOBS   ?= 2
 # Seconds of fuzzing, shared by all parsers.
 TIME   ?= 60
 
-.PHONY: demo test check bench compare-crash fuzz format clean
+.PHONY: demo test check bench compare-crash fuzz format azurite clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -43,5 +43,8 @@ bench: $(READY)         ## speed against git, as ratios; ONLY=status,add for som
 compare-crash: $(READY) ## one commit under git, hg and Muse, killed at every call and cut
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m benchmarks.crash_compare
 
+azurite:                ## Azure's emulator for the tests of az://, by npm (190 MB); skipped without it
+	npm install --prefix .azurite --no-audit --no-fund --silent azurite@3
+
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .azurite $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -50,6 +50,9 @@ _ENDPOINTS: Final = {
     "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
 }
 _ALLOW_HTTP: Final = {"s3": "AWS_ALLOW_HTTP", "gs": "GOOGLE_ALLOW_HTTP", "az": "AZURE_ALLOW_HTTP"}
+# With this set, obstore speaks to Azure's emulator and looks at no other endpoint.
+_EMULATOR: Final = "AZURE_STORAGE_USE_EMULATOR"
+_EMULATOR_URL: Final = ("AZURITE_BLOB_STORAGE_URL", "http://127.0.0.1:10000")
 _LOOPBACK: Final = re.compile(r"localhost|127(\.\d+){3}|::1")
 # Settings of the user's own file that may be handed on; none is a secret, none runs anything.
 _SETTINGS: Final = {
@@ -80,6 +83,7 @@ def open_cloud(
         if ours in settings
     }
     endpoint = _endpoint(scheme, settings)
+    account = _account(settings, shown=shown) if scheme == "az" else ""
     client: ClientConfig = {
         # Whole packs pass in one request, over slow lines too: a stalled one is noticed by its
         # silence, not by how long it takes.
@@ -109,8 +113,9 @@ def open_cloud(
             hint="Check the environment (AWS_…, GOOGLE_… or AZURE_…) and the "
             f"[{scheme}] section of your own settings.",
         ) from error
-    fingerprint = f"{scheme} {endpoint} {name} {prefix}"
-    return CloudBucket(store, shown=shown, fingerprint=fingerprint)
+    # At S3 and Google a bucket's name is the whole world's; at Azure it is its account's.
+    server = f"{endpoint} {account}" if account else endpoint
+    return CloudBucket(store, shown=shown, fingerprint=f"{scheme} {server} {name} {prefix}")
 
 
 def _endpoint(scheme: str, settings: Mapping[str, object]) -> str:
@@ -119,8 +124,12 @@ def _endpoint(scheme: str, settings: Mapping[str, object]) -> str:
     Raises:
         UsageError: It is no URL: obstore would end the process over it.
     """
-    names = [(f"{scheme}.endpoint", settings.get("endpoint"))]
-    names += [(key, os.environ.get(key)) for key in _ENDPOINTS[scheme]]
+    names: list[tuple[str, object]]
+    if scheme == "az" and _says_yes(_EMULATOR):
+        names = [(_EMULATOR_URL[0], os.environ.get(*_EMULATOR_URL))]
+    else:
+        names = [(f"{scheme}.endpoint", settings.get("endpoint"))]
+        names += [(key, os.environ.get(key)) for key in _ENDPOINTS[scheme]]
     for name, value in names:
         if value is None:
             continue
@@ -133,13 +142,30 @@ def _endpoint(scheme: str, settings: Mapping[str, object]) -> str:
     return next((str(value) for _, value in names if value is not None), "")
 
 
+def _account(settings: Mapping[str, object], *, shown: str) -> str:
+    """Return the storage account that Azure's container belongs to.
+
+    Raises:
+        UsageError: None is named.
+    """
+    found = settings.get("account") or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    if not found and not _says_yes(_EMULATOR):
+        raise UsageError(
+            f"{shown} names a container, and nothing names the storage account.",
+            hint="Set AZURE_STORAGE_ACCOUNT_NAME, or 'muse config --user az.account <name>'.",
+        )
+    return str(found or "emulator")
+
+
+def _says_yes(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in {"1", "true", "on", "yes", "y"}
+
+
 def _may_be_plain(scheme: str, endpoint: str, settings: Mapping[str, object]) -> bool:
     """Tell whether http without TLS is allowed: to this machine, or when the user says so."""
     if settings.get("allow_http") is True:
         return True
-    if os.environ.get(_ALLOW_HTTP[scheme], "").lower() in {"1", "true", "yes"}:
-        return True
-    if scheme == "az" and os.environ.get("AZURE_STORAGE_USE_EMULATOR"):
+    if _says_yes(_ALLOW_HTTP[scheme]) or (scheme == "az" and _says_yes(_EMULATOR)):
         return True
     return bool(_LOOPBACK.fullmatch(urlsplit(endpoint).hostname or ""))
 

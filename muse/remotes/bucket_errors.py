@@ -16,6 +16,8 @@ _STATUS: Final = re.compile(r"status code: (\d{3})")
 _CODE: Final = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
 # So much of a foreign text is looked at.
 _LOOKED_AT: Final = 20_000
+# What obstore says of an answer without what every answer of that service has.
+_STRANGE: Final = ("Unable to extract metadata from headers", "Header missing from response")
 # Where instances ask for their role: that this fails means that there are no credentials.
 _NO_CREDENTIALS: Final = ("169.254.169.254", "169.254.170.2", "metadata.google", "[fd00:ec2::254]")
 
@@ -53,12 +55,18 @@ _BY_CODE: Final[dict[str, _Reason]] = {
         ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthenticationFailed"),
         _Reason(
             "the credentials were not accepted",
-            "Check the environment (AWS_ACCESS_KEY_ID and the like) or the profile in use.",
+            "Check the environment (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY and the like) or "
+            "the profile in use.",
         ),
     ),
     **dict.fromkeys(
-        ("NoSuchBucket", "ContainerNotFound", "InvalidBucketName"),
+        ("NoSuchBucket", "InvalidBucketName"),
         _Reason("there is no such bucket", "Check the address, or create the bucket first."),
+    ),
+    **dict.fromkeys(
+        # What Azure says of names that no container can have, too: capitals, or two letters.
+        ("ContainerNotFound", "InvalidResourceName", "OutOfRangeInput"),
+        _Reason("there is no such container", "Check the address, or create the container first."),
     ),
     **dict.fromkeys(
         ("QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "InsufficientStorage"),
@@ -112,6 +120,11 @@ def explain(error: BaseException, *, shown: str) -> RemoteError:
             "no credentials were found",
             "Set them in the environment (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the "
             "like of your provider), or log in with its own command.",
+        )
+    elif reason is None and any(words in text for words in _STRANGE):
+        reason = _Reason(
+            "its answers are not those of such a store",
+            "Check the endpoint: a server that resembles one may lack what Muse needs.",
         )
     elif reason is None:
         reason = _Reason(

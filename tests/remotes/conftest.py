@@ -1,4 +1,4 @@
-"""A real S3 server for the tests of object stores, and a proxy that can do harm before it."""
+"""Real servers for the tests of object stores, and a proxy that can do harm before one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.remotes import s3_server
+from tests.remotes import azure_server, s3_server
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +31,18 @@ def proxy(s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[s3_server.Proxy]
         for name, value in s3_server.environment(running.address).items():
             monkeypatch.setenv(name, value)
         yield running
+
+
+@pytest.fixture(scope="session")
+def azure() -> Iterator[str]:
+    """The address of an account at a real Azure server, where one is installed."""
+    with azure_server.run_server() as address:
+        yield address
+
+
+@pytest.fixture
+def azure_env(azure: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its address in the environment, with credentials."""
+    for name, value in azure_server.environment(azure).items():
+        monkeypatch.setenv(name, value)
+    return azure

@@ -179,9 +179,32 @@ def read_s3(endpoint: str, bucket: str, prefix: str) -> State:
     return read_state(names, lambda name: _get(f"{endpoint}/{bucket}/{prefix}/{name}"))
 
 
-def _get(url: str) -> bytes | None:
+def read_azure(container: str, prefix: str, grant: str) -> State:
+    """Read a store in a container, by plain HTTP.
+
+    Args:
+        container: Its URL.
+        prefix: What stands before the names.
+        grant: A query that allows reading (a shared access signature).
+    """
+    below = f"{prefix}/packs/"
+    names: list[str] = []
+    marker = ""
+    while True:
+        query = {"restype": "container", "comp": "list", "prefix": below, "marker": marker}
+        page = _get(f"{container}?{urllib.parse.urlencode(query)}&{grant}", signed="")
+        assert page is not None
+        root = ET.fromstring(page)
+        names += [(each.findtext("Name") or "")[len(below) :] for each in root.iter("Blob")]
+        marker = root.findtext("NextMarker") or ""
+        if not marker:
+            break
+    return read_state(names, lambda name: _get(f"{container}/{prefix}/{name}?{grant}", signed=""))
+
+
+def _get(url: str, *, signed: str = _SIGNED) -> bytes | None:
     try:
-        request = urllib.request.Request(url, headers={"Authorization": _SIGNED})
+        request = urllib.request.Request(url, headers={"Authorization": signed} if signed else {})
         with urllib.request.urlopen(request, timeout=30) as answer:
             data: bytes = answer.read()
             return data

@@ -3,77 +3,35 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from muse.core.errors import MuseError, RefChangedError, RemoteError
-from muse.core.repo import Repository
 from muse.core.types import ObjectId
 from muse.ops.clone import clone
 from muse.ops.fetch import fetch
 from muse.ops.push import PushOptions, push
-from muse.ops.remote import add_remote
 from muse.remotes.address import parse_address
 from muse.remotes.bucket import open_bucket
-from tests.remotes.repositories import add_commit, files_of, make_repo, reachable
-from tests.remotes.s3_server import BUCKET, Act, Answer, Proxy, Request
-from tests.remotes.store_oracle import State, read_s3
-
-Plan = Callable[[Request], Act | Answer]
-
-
-class Store:
-    """A repository with a store as its origin, and the means to look at that."""
-
-    def __init__(self, tmp_path: Path, proxy: Proxy) -> None:
-        self.prefix = f"f{tmp_path}"
-        self.url = f"s3://{BUCKET}/{self.prefix}"
-        self.proxy = proxy
-        self.repo = make_repo(tmp_path / "repo")
-        add_remote(self.repo, "origin", self.url)
-        self.tmp_path = tmp_path
-
-    def state(self) -> State:
-        """Return what the store holds, by the oracle."""
-        return read_s3(self.proxy.upstream, BUCKET, self.prefix)
-
-    def push(self, *branches: str) -> None:
-        """Push ``main``, or other branches."""
-        push(self.repo, remote="origin", branches=branches or ("main",))
-
-    def clone(self, name: str) -> Repository:
-        """Clone it."""
-        clone(self.url, self.tmp_path / name, cwd=self.tmp_path)
-        return Repository(self.tmp_path / name)
+from tests.remotes.proxied_store import Store, during, from_nth, nth
+from tests.remotes.repositories import add_commit, files_of, reachable
+from tests.remotes.s3_server import BUCKET, Act, Answer, Proxy
+from tests.remotes.store_oracle import read_s3
 
 
 @pytest.fixture
 def store(tmp_path: Path, proxy: Proxy) -> Store:
     """One with a commit in it, not pushed yet."""
-    made = Store(tmp_path, proxy)
+    prefix = f"f{tmp_path}"
+    made = Store(
+        tmp_path,
+        proxy,
+        url=f"s3://{BUCKET}/{prefix}",
+        read_state=lambda: read_s3(proxy.upstream, BUCKET, prefix),
+    )
     add_commit(made.repo, files_of(40))
     return made
-
-
-def nth(number: int, act: Act | Answer, *, method: str = "", path: str = "") -> Plan:
-    """Do something to the n-th request that fits; 0: to each."""
-    seen = 0
-
-    def plan(request: Request) -> Act | Answer:
-        nonlocal seen
-        if (method and request.method != method) or path not in request.path:
-            return "pass"
-        seen += 1
-        return act if number in {0, seen} else "pass"
-
-    return plan
-
-
-def from_nth(number: int, act: Act | Answer) -> Plan:
-    """Do something to the n-th request and all after it."""
-    return lambda request: act if request.number >= number else "pass"
 
 
 class TestConditions:
@@ -368,20 +326,6 @@ def tip_of(store: Store) -> ObjectId:
     return found
 
 
-def during(store: Store, deed: Callable[[], object]) -> None:
-    """Do something between a push's upload and its write of the document."""
-    done = False
-
-    def plan(request: Request) -> Act:
-        nonlocal done
-        if not done and request.method == "PUT" and request.path.endswith("refs.json"):
-            done = True
-            deed()
-        return "pass"
-
-    store.proxy.reset(plan)
-
-
 class TestAddresses:
     """What is no place in a bucket, and what must not be in an address."""
 
@@ -407,9 +351,15 @@ class TestAddresses:
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Without TLS anybody on the way could read and change what passes."""
-        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://store.invalid")
+        # It leads here, but is not one of the names of this machine.
+        elsewhere = store.proxy.address.replace("127.0.0.1", "0.0.0.0")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", elsewhere)
         with pytest.raises(RemoteError):
             store.push()
+        assert store.proxy.requests == []
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        store.push()
+        assert store.state().check()
 
     def test_a_repository_cannot_choose_the_endpoint(self, store: Store, tmp_path: Path) -> None:
         """What came with a repository does not say where credentials go (G16)."""

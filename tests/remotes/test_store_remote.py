@@ -1,4 +1,4 @@
-"""Object stores as remotes: the conformance suite over a folder and over a real S3 server."""
+"""Object stores as remotes: the conformance suite over a folder, S3 and Azure (real servers)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from muse.core.repo import Repository
 from muse.remotes.media import open_remote, use_local
 from muse.remotes.protocol import Remote
-from tests.remotes import s3_server
+from tests.remotes import azure_server, s3_server
 from tests.remotes.conformance import OpenPlace, RemoteConformance, here
 from tests.remotes.repositories import make_repo
-from tests.remotes.store_oracle import read_folder, read_s3
+from tests.remotes.store_oracle import read_azure, read_folder, read_s3
 from tests.remotes.store_places import StorePlace, SyncedRemote, open_store
 
 __all__ = ["here"]
@@ -83,4 +83,24 @@ class TestS3Store(_Stores):
             tmp_path / "place",
             lambda: open_store(url),
             lambda: read_s3(s3_env, s3_server.BUCKET, f"t{tmp_path}"),
+        )
+
+
+@azure_server.needs_azurite
+class TestAzureStore(_Stores):
+    """A container of Azure's own emulator does what every medium does."""
+
+    @pytest.fixture
+    def url(self, tmp_path: Path, azure_env: str) -> str:
+        """A prefix of its own for each test."""
+        return f"az://{azure_server.CONTAINER}/t{tmp_path}"
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, url: str, azure_env: str) -> StorePlace:
+        """A fresh one."""
+        container = f"{azure_env}/{azure_server.CONTAINER}"
+        return StorePlace(
+            tmp_path / "place",
+            lambda: open_store(url),
+            lambda: read_azure(container, f"t{tmp_path}", azure_server.sign_grant()),
         )
