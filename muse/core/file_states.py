@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from muse.core.errors import IoFailedError
 from muse.core.file_content import BIG_FILE, FileContent, StatKey, tree_mode
 from muse.core.read_ahead import Read, read_many
 from muse.core.scan import find_key, is_folder_key, iter_parents
@@ -26,6 +27,8 @@ class FileStates:
 
     Attributes:
         unsettled: Files read too soon after their last change for anything to be remembered.
+        unreadable: Files that may not be read: of their content no more is known than that it is
+            not known to be HEAD's, so they are taken for modified.
         files_read: How many files were read.
         bytes_read: How many bytes that were.
     """
@@ -34,6 +37,7 @@ class FileStates:
         self, root: bytes, cache: StatCache, *, note_parents: Callable[[bytes], None]
     ) -> None:
         self.unsettled: set[bytes] = set()
+        self.unreadable: set[bytes] = set()
         self.files_read = 0
         self.bytes_read = 0
         self._root = root
@@ -52,7 +56,7 @@ class FileStates:
             Mode and content; None when there is no file, or it lies behind a link.
 
         Raises:
-            IoFailedError: It cannot be read.
+            IoFailedError: It cannot be read, other than for want of the right to.
         """
         return self.look_at_all([path], read=read)[0]
 
@@ -60,6 +64,7 @@ class FileStates:
         """Look at files as `look` does; large ones that must be read are read in threads."""
         found: dict[bytes, FileEntry | None] = {}
         to_read: dict[bytes, int] = {}
+        self.unreadable.difference_update(paths)
         for path in paths:
             is_there = all(self.is_real_folder(parent) for parent in iter_parents(path))
             key = find_key(self._root, path) if is_there else None
@@ -84,6 +89,8 @@ class FileStates:
         if content is None:
             return None
         if not isinstance(content, FileContent):
+            if isinstance(content, IoFailedError):
+                self.unreadable.add(path)
             self.unsettled.add(path)
             return mode, UNREAD
         self.note_content(path, content)

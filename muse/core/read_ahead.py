@@ -6,11 +6,12 @@ the hand-over costs more than it saves, and they are read one after the other.
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from muse.core.errors import FileChangingError
+from muse.core.errors import FileChangingError, IoFailedError
 from muse.core.file_content import FileContent, Sink, hash_chunks, read_content
 from muse.core.types import RawId
 
@@ -24,7 +25,9 @@ _WORKERS: Final = 2
 # How many files are read before their turn: memory stays below as many times a big file's size.
 _AHEAD: Final = 6
 
-Read = FileContent | FileChangingError | None
+# What the system says of a file that is there, and that this user may not read.
+_REFUSED: Final = frozenset({errno.EACCES, errno.EPERM})
+Read = FileContent | FileChangingError | IoFailedError | None
 
 
 def read_many(paths: Iterable[bytes], *, sink: Sink = hash_chunks) -> Iterator[Read]:
@@ -36,10 +39,10 @@ def read_many(paths: Iterable[bytes], *, sink: Sink = hash_chunks) -> Iterator[R
 
     Yields:
         What each file held, None for nothing that could be tracked, or the error for a file that
-        keeps changing.
+        keeps changing, or that may not be read.
 
     Raises:
-        IoFailedError: One cannot be read.
+        IoFailedError: One cannot be read for another reason.
     """
     pending = iter(paths)
     total = 0
@@ -56,6 +59,10 @@ def _read(path: bytes, sink: Sink) -> Read:
     try:
         return read_content(path, sink=sink)
     except FileChangingError as error:
+        return error
+    except IoFailedError as error:
+        if error.errno not in _REFUSED:
+            raise
         return error
 
 

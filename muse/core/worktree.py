@@ -75,6 +75,11 @@ class WorkTree:
         return frozenset(self._folders.unreadable)
 
     @property
+    def unreadable_files(self) -> frozenset[bytes]:
+        """The tracked files that may not be read, and are taken for modified."""
+        return frozenset(self.files.unreadable)
+
+    @property
     def rules_changes(self) -> int:
         """How often ignore rules were found changed."""
         return self._folders.rules_changes

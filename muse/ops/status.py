@@ -32,6 +32,7 @@ class StatusResult:
             are those of two commits.
         shallow: Whether history ends somewhere on purpose, as in a clone of some depth.
         unreadable: Folders that may not be listed: what is new in them is not known.
+        unreadable_files: Tracked files that may not be read; they are among the modified ones.
     """
 
     head: Head
@@ -43,6 +44,7 @@ class StatusResult:
     interrupted: CheckoutRecord | None = None
     shallow: bool = False
     unreadable: tuple[bytes, ...] = ()
+    unreadable_files: tuple[bytes, ...] = ()
 
 
 def open_engine(repo: Repository) -> StatusEngine:
@@ -82,7 +84,16 @@ def read_status(repo: Repository, *, save: bool = True) -> StatusResult:
     interrupted = read_interrupted_checkout(repo.root)
     shallow = bool(repo.objects.boundary.known())
     return StatusResult(
-        engine.head, status, upstream, ahead, behind, roots, interrupted, shallow, unreadable
+        engine.head,
+        status,
+        upstream,
+        ahead,
+        behind,
+        roots,
+        interrupted,
+        shallow,
+        unreadable,
+        tuple(sorted(engine.worktree.unreadable_files)),
     )
 
 

@@ -281,3 +281,39 @@ class TestLockedFolders:
                 done = cli(*command, cwd=tree)
                 assert done.code == 3, command
                 assert "sub" in done.err
+
+
+class TestLockedFiles:
+    """A tracked file that may not be read is taken for modified, as git takes it."""
+
+    def test_status_goes_on_and_add_refuses(
+        self, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is named and listed among the rest; nothing takes it for what it may not be (G2)."""
+        monkeypatch.setenv("HOME", "/nonexistent")
+        with tempfile.TemporaryDirectory() as name:
+            tree = Path(name)
+            assert cli("init", cwd=tree).code == 0
+            (tree / "a").write_text("a\n")
+            (tree / "b").write_text("b\n")
+            assert cli("commit", "-m", "First", cwd=tree).code == 0
+            (tree / "a").chmod(0)
+            (tree / "b").write_text("changed\n")
+            if os.geteuid() == 0:
+                for path in (tree, *tree.rglob("*")):
+                    os.chown(path, NOBODY, NOBODY)
+            with as_nobody():
+                shown = cli("status", "--json", cwd=tree)
+                assert (shown.code, shown.json["unstaged"]["modified"]) == (0, ["a", "b"])
+                assert shown.json["unreadable_files"] == ["a"]
+                assert "a cannot be read (permission denied)" in shown.err
+                for line in ("add a", "add -A", "commit -m x", "commit -a -m x"):
+                    done = cli(*line.split(), cwd=tree)
+                    assert done.code == 3, line
+                    assert "/a): Permission denied" in done.err
+                assert cli("log", "--oneline", cwd=tree).out.count("\n") == 1
+                assert cli("add", "b", cwd=tree).code == 0
+                assert cli("commit", "-m", "Second", cwd=tree).code == 0
+                (tree / "a").chmod(0o644)
+                shown = cli("status", "--json", cwd=tree)
+                assert (shown.json["clean"], shown.json["unreadable_files"]) == (True, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import socket
@@ -185,17 +186,31 @@ class TestReadingMany:
             assert [(isinstance(c, FileContent) and c[:4]) or None for c in found] == expected
         assert sizes == [3 * BIG_FILE]
 
-    def test_an_error_ends_the_threads(self) -> None:
-        """The error of an unreadable file comes up, and nothing is left running."""
+    def test_what_may_not_be_read_is_yielded(self) -> None:
+        """The error stands in the file's place, and the files around it are read."""
         with as_nobody() as folder:
             for number in range(30):
                 (folder / f"{number:02d}").write_bytes(bytes(100 << 10))
             (folder / "20").chmod(0)
             paths = [os.fsencode(folder / f"{number:02d}") for number in range(30)]
-            before = threading.active_count()
-            with pytest.raises(IoFailedError, match="20"):
-                list(read_many(paths))
-            assert threading.active_count() == before
+            found = list(read_many(paths))
+            assert [isinstance(each, FileContent) for each in found].count(False) == 1
+            assert isinstance(found[20], IoFailedError)
+            assert found[20].errno == errno.EACCES
+
+    def test_an_error_ends_the_threads(self, tmp_path: Path) -> None:
+        """Any other error comes up, and nothing is left running."""
+        for number in range(30):
+            (tmp_path / f"{number:02d}").write_bytes(bytes(100 << 10))
+        (tmp_path / "20").write_bytes(bytes(BIG_FILE + 1))
+
+        def sink(_size: int, _chunks: Iterator[bytes]) -> RawId:
+            raise IoFailedError("store", path="20", error=OSError(errno.ENOSPC, "full"))
+
+        before = threading.active_count()
+        with pytest.raises(IoFailedError, match="20"):
+            list(read_many((os.fsencode(path) for path in sorted(tmp_path.iterdir())), sink=sink))
+        assert threading.active_count() == before
 
 
 class TestSettled:

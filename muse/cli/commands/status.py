@@ -39,6 +39,11 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     result = read_status(repo)
     for path in result.unreadable:
         ctx.warn_unreadable(path)
+    for path in result.unreadable_files:
+        ctx.warn(
+            f"{show_path(path)} cannot be read (permission denied), and is taken for modified.",
+            hint="Give yourself the right to read it; until then it cannot be added or committed.",
+        )
     lines = _short_lines(result, ctx.color) if args.short else _long_lines(result, ctx.color)
     if args.short and args.branch:
         lines = itertools.chain([_branch_line(result, ctx.color)], lines)
@@ -80,6 +85,7 @@ def _data(result: StatusResult) -> dict[str, object]:
         "interrupted": _interrupted_data(result),
         "shallow": result.shallow,
         "unreadable": _show(result.unreadable),
+        "unreadable_files": _show(result.unreadable_files),
     }
 
 
