@@ -18,13 +18,15 @@ from muse.ops.gc_remote import gc_remote
 from muse.ops.push import PushOptions, push
 from muse.ops.remote import add_remote
 from muse.remotes.store_gc import DEFAULT_GRACE_S
+from tests.remotes import azure_server
 from tests.remotes.killing import run_until, spread
 from tests.remotes.repositories import add_commit, files_of, make_repo, reachable
 from tests.remotes.s3_server import BUCKET, Act, Proxy, Request
-from tests.remotes.store_oracle import State, links, read_folder, read_s3
+from tests.remotes.store_oracle import State, links, read_azure, read_folder, read_s3
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 MAIN = "refs/heads/main"
+Place = tuple[str, Callable[[], State]]
 
 
 class Bench:
@@ -290,10 +292,25 @@ class TestResume:
 class TestRacingPushers:
     """Pushers at one branch, killed at random: nothing that was reported is lost (G8)."""
 
-    @pytest.mark.parametrize("kind", ["s3", "folder"])
-    def test_no_update_is_lost(self, tmp_path: Path, proxy: Proxy, kind: str) -> None:
+    @pytest.fixture(
+        params=["s3", "folder", pytest.param("azure", marks=azure_server.needs_azurite)]
+    )
+    def place(self, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+        """An address, and how the oracle reads what is there."""
+        prefix = f"r{tmp_path}"
+        if request.param == "folder":
+            return f"store://{tmp_path}/store", lambda: read_folder(tmp_path / "store")
+        if request.param == "s3":
+            proxy: Proxy = request.getfixturevalue("proxy")
+            return f"s3://{BUCKET}/{prefix}", lambda: read_s3(proxy.upstream, BUCKET, prefix)
+        container = f"{request.getfixturevalue('azure_env')}/{azure_server.CONTAINER}"
+        grant = azure_server.sign_grant()
+        url = f"az://{azure_server.CONTAINER}/{prefix}"
+        return url, lambda: read_azure(container, prefix, grant)
+
+    def test_no_update_is_lost(self, tmp_path: Path, place: Place) -> None:
         """Every commit whose push was reported is below the branch in the end."""
-        url = f"s3://{BUCKET}/r{tmp_path}" if kind == "s3" else f"store://{tmp_path}/store"
+        url, read_state = place
         seed = make_repo(tmp_path / "seed")
         add_remote(seed, "origin", url)
         add_commit(seed, files_of(5))
@@ -307,11 +324,7 @@ class TestRacingPushers:
             thread.start()
         for thread in threads:
             thread.join()
-        state = (
-            read_s3(proxy.upstream, BUCKET, f"r{tmp_path}")
-            if kind == "s3"
-            else read_folder(tmp_path / "store")
-        )
+        state = read_state()
         objects = state.check()
         below = set()
         todo = [bytes.fromhex(state.refs[MAIN].removeprefix("sha256:"))]
