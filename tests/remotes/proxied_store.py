@@ -9,7 +9,7 @@ from muse.core.repo import Repository
 from muse.ops.clone import clone
 from muse.ops.push import push
 from muse.ops.remote import add_remote
-from tests.remotes.repositories import make_repo
+from tests.remotes.repositories import add_commit, make_repo
 from tests.remotes.s3_server import Act, Answer, Proxy, Request
 from tests.remotes.store_oracle import State
 
@@ -79,3 +79,23 @@ def during(store: Store, deed: Callable[[], object]) -> None:
         return "pass"
 
     store.proxy.reset(plan)
+
+
+def push_at_each_request(store: Store, act: Act) -> int:
+    """Push again and again, with the first request disturbed, then the second, and so on.
+
+    Returns:
+        The number of the first request that no push has.
+    """
+    store.push()
+    number = 0
+    while True:
+        number += 1
+        add_commit(store.repo, {b"a": b"%d" % number})
+        store.proxy.reset(nth(number, act))
+        store.push()
+        state = store.state()
+        assert state.refs["refs/heads/main"] == store.repo.refs.read("refs/heads/main")
+        assert state.check()
+        if len(store.proxy.requests) < number:
+            return number

@@ -26,7 +26,7 @@ from tests.remotes.azure_server import (
     needs_azurite,
     sign_grant,
 )
-from tests.remotes.proxied_store import Store, during, nth
+from tests.remotes.proxied_store import Store, during, push_at_each_request
 from tests.remotes.repositories import add_commit, files_of, reachable
 from tests.remotes.s3_server import Act, Answer, Proxy
 from tests.remotes.store_oracle import read_azure
@@ -86,19 +86,7 @@ class TestServer:
     @pytest.mark.parametrize("act", ["drop before", "drop after", "cut request", "cut answer"])
     def test_each_request_of_a_push_is_broken_once(self, store: Store, act: Act) -> None:
         """It is sent again, or looked up if it was heard."""
-        store.push()
-        number = 0
-        while True:
-            number += 1
-            add_commit(store.repo, {b"a": b"%d" % number})
-            store.proxy.reset(nth(number, act))
-            store.push()
-            state = store.state()
-            assert state.refs["refs/heads/main"] == store.repo.refs.read("refs/heads/main")
-            assert state.check()
-            if len(store.proxy.requests) < number:
-                break
-        assert number > 3
+        assert push_at_each_request(store, act) > 3
 
     def test_one_of_many_writers_wins(self, store: Store) -> None:
         """Of eight who replace one version at the same time, seven hear that they did not."""

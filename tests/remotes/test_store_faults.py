@@ -14,7 +14,7 @@ from muse.ops.fetch import fetch
 from muse.ops.push import PushOptions, push
 from muse.remotes.address import parse_address
 from muse.remotes.bucket import open_bucket
-from tests.remotes.proxied_store import Store, during, from_nth, nth
+from tests.remotes.proxied_store import Store, during, from_nth, nth, push_at_each_request
 from tests.remotes.repositories import add_commit, files_of, reachable
 from tests.remotes.s3_server import BUCKET, Act, Answer, Proxy
 from tests.remotes.store_oracle import read_s3
@@ -214,19 +214,7 @@ class TestConnections:
     @pytest.mark.parametrize("act", ["drop before", "drop after", "cut request", "cut answer"])
     def test_each_request_of_a_push_once(self, store: Store, act: Act) -> None:
         """Broken once, at each request in turn: it is sent again, or looked up if it was heard."""
-        store.push()
-        number = 0
-        while True:
-            number += 1
-            add_commit(store.repo, {b"a": b"%d" % number})
-            store.proxy.reset(nth(number, act))
-            store.push()
-            state = store.state()
-            assert state.refs["refs/heads/main"] == store.repo.refs.read("refs/heads/main")
-            assert state.check()
-            if len(store.proxy.requests) < number:
-                break
-        assert number > 3
+        assert push_at_each_request(store, act) > 3
 
     @pytest.mark.parametrize("act", ["drop before", "cut request", "cut answer"])
     def test_for_good(self, store: Store, act: Act) -> None:
