@@ -164,7 +164,7 @@ class Transaction:
             dest = Path(self.store.loose_path(raw))
             if self._each:
                 new.sync()
-            make_dirs(dest.parent, durable=self._each)
+            make_dirs(dest.parent)
             new.publish(dest, replace=True)
         self._sync_names(dest.parent)
         return raw
@@ -204,6 +204,8 @@ class Transaction:
     def _sync_names(self, folder: Path) -> None:
         if self._each:
             sync_dir(folder)
+            # Its own name may be of a writer that died, or of a record that was applied unsynced.
+            sync_dir(folder.parent)
         self._unsynced = not self._each
 
     def _freshen(self, raw: RawId) -> None:
@@ -317,7 +319,7 @@ class Transaction:
             kind, payload = self._pending.pop(raw)
             frame = frame_header(kind, len(payload)) + payload
             folder = Path(self.store.loose_path(raw)).parent
-            make_dirs(folder, durable=self._each)
+            make_dirs(folder)
             self.store.write_loose(raw, frame, durable=self._each)
             self._sync_names(folder)
         # The record must not outrun the bytes and the name of what it refers to.

@@ -27,6 +27,9 @@ from muse.core.repo import FORMAT_VERSION
 _FOLDERS = (
     "objects/sha256",
     "objects/pack",
+    # Durable from here on: a writer that made it, and died, would leave a name that a cut takes
+    # with the records of the next one.
+    "journal",
     "refs/heads",
     "refs/tags",
     "refs/remotes",

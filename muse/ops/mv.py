@@ -15,7 +15,7 @@ from muse.core.errors import (
     UsageError,
 )
 from muse.core.file_content import read_content
-from muse.core.io import move_file
+from muse.core.io import move_file, sync_dir
 from muse.core.paths import show_path
 from muse.core.repo import Repository
 from muse.core.scan import find_key, is_folder_key, iter_parents
@@ -66,7 +66,8 @@ def move(
 
     Durability:
         Killed before the stage is written: nothing happened. Later: the renames are staged, and
-        each file is whole under its old or its new name.
+        each file is whole under its old or its new name. After: the new names survive a power
+        cut.
 
     See:
         G3, G12.
@@ -89,6 +90,9 @@ def move(
         for old, new in result.moves:
             _rename(root, old, new)
             done.append((old, new))
+        # What is staged is durable; the names it speaks of must not be lost after the report.
+        for folder in sorted({path.rpartition(b"/")[0] for pair in done for path in pair}):
+            sync_dir(os.fsdecode(os.path.join(root, folder)))
     except MuseError:
         _take_back(repo, done, stage)
         raise

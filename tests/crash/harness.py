@@ -46,18 +46,20 @@ class Fault:
     ) -> None:
         self.at, self.error, self.forever, self.looks = at, error, forever, looks
         self.count = 0
+        self.names: list[str] = []
 
     def install(self) -> None:
         """Replace the calls in this process."""
         for name in (*CALLS, *(LOOKS if self.looks else ())):
-            setattr(os, name, self._wrap(getattr(os, name)))
+            setattr(os, name, self._wrap(getattr(os, name), name))
         if self.looks:
             # What `pathlib` and `with open` call.
-            builtins.open = io.open = self._wrap(io.open)  # type: ignore[assignment]
+            builtins.open = io.open = self._wrap(io.open, "open")  # type: ignore[assignment]
 
-    def _wrap(self, real: Callable[..., object]) -> Callable[..., object]:
+    def _wrap(self, real: Callable[..., object], name: str) -> Callable[..., object]:
         def call(*arguments: object, **options: object) -> object:
             self.count += 1
+            self.names.append(name)
             if self.count == self.at or (self.forever and self.count > self.at > 0):
                 if self.error is None:
                     os._exit(KILLED)
@@ -151,6 +153,13 @@ def count_calls(
     base: Path, work: Path, action: Callable[[Path], object], *, looks: bool = False
 ) -> int:
     """Count the calls of an undisturbed run."""
+    return len(list_calls(base, work, action, looks=looks))
+
+
+def list_calls(
+    base: Path, work: Path, action: Callable[[Path], object], *, looks: bool = False
+) -> list[str]:
+    """Return the names of the calls of an undisturbed run, in order."""
     copy = work.with_name(work.name + "-count")
     fresh_copy(base, copy)
     reader, writer = os.pipe()
@@ -160,11 +169,11 @@ def count_calls(
         real_write = os.write
         fault.install()
         action(copy)
-        real_write(writer, str(fault.count).encode())
+        real_write(writer, " ".join(fault.names).encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as pipe:
         text = pipe.read()
     os.waitpid(pid, 0)
     shutil.rmtree(copy, ignore_errors=True)
-    return int(text)
+    return text.split()

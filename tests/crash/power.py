@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from muse.core.journal import MAX_RECORDS, read_journal
+from muse.core.journal import MAX_RECORDS, checkpoint, read_journal
 from muse.ops.selftest.judge import Case, Judge, observe
 from muse.ops.selftest.models import POSIX, Explorer
 from muse.ops.selftest.recording import Recording, record
@@ -130,6 +130,21 @@ def nearly_full_journal(root: Path) -> None:
     _fill_journal(root, MAX_RECORDS - 1)
 
 
+def no_journal(root: Path) -> None:
+    """Make one whose journal was retired: nothing that a command does is made durable by that."""
+    branches(root)
+    checkpoint(root)
+
+
+def packs(root: Path) -> None:
+    """Make one with two packs to melt into one, and no journal."""
+    many(root)
+    ok(root, "commit", "-m", "many")
+    write(root, {f"e/f{n}.txt": f"e{n}\n" for n in range(40)})
+    ok(root, "commit", "-m", "more")
+    checkpoint(root)
+
+
 def _fill_journal(root: Path, count: int) -> None:
     for number in range(count - len(read_journal(root).records)):
         ok(root, "tag", f"t{number}")
@@ -235,6 +250,8 @@ SCENES: tuple[Scene, ...] = (
     _scene(branches, "tag", "tag -a v1 -m first", least=90),
     _scene(branches, "undo", "undo", least=50),
     _scene(branches, "gc", "gc", least=65),
+    _scene(no_journal, "gc, no journal", "gc", least=200),
+    _scene(packs, "gc of packs", "gc --all", least=130),
     _scene(many, "commit, gc", "commit -m x", "gc", least=280),
     _scene(temps_left, "sweep", "status", least=20),
     _scene(cut_commit, "recovery", "status", least=150),

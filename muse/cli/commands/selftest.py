@@ -32,6 +32,13 @@ _PERSON = {
     )
 }
 _SHOWN = 5
+_MODELS = {
+    "kill": "a kill: all that was written is there",
+    "ext4": "a power cut: names come in order, bytes late unless synced or renamed over a file",
+    "xfs": "the same, without that exception; bytes may be zeros",
+    "weak": "names come in any order, unless their folder or their file was synced",
+    "posix": "only a sync of its folder keeps a name; bytes may be zeros or torn",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +60,7 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
     folder = ctx.cwd / args.dir
     with _own_environment(), io_errors("test in", folder):
         report = run_selftest(folder, run=_run, progress=ctx.progress("Crashing", "states"))
-    return Result(_data(report), _lines(report, ctx.color), 3 if report.findings else 0)
+    return Result(_data(report), lines(report, color=ctx.color), 3 if report.findings else 0)
 
 
 @contextlib.contextmanager
@@ -83,12 +90,13 @@ def _run(folder: Path, words: Sequence[str]) -> tuple[int, str]:
     return code, output.getvalue()
 
 
-def _lines(report: SelftestReport, color: bool) -> list[str]:
+def lines(report: SelftestReport, *, color: bool = False) -> list[str]:
+    """Return a report as a person reads it."""
     from muse.cli.render import columns, paint, plural, show_text
     from muse.ops.selftest.models import MODELS
     from muse.ops.selftest.run import JUDGED
 
-    rows = [["command", "operations", "killed", *MODELS, "distinct"]]
+    rows = [["command", "operations", "real kills", *MODELS, "distinct states"]]
     rows += [
         [
             result.command,
@@ -99,10 +107,17 @@ def _lines(report: SelftestReport, color: bool) -> list[str]:
         ]
         for result in report.commands
     ]
-    lines = ["What was tried: real kills, and states that a power cut may leave.", ""]
-    lines += [*columns(rows), "", "Violations, of how many crashes:", ""]
-    table = [["", *(result.command for result in report.commands)]]
-    for guarantee in JUDGED:
+    text = [
+        "Each command was killed for real, and states that a crash may leave were made and judged:",
+        *(f"  {model:<6} {words}" for model, words in _MODELS.items()),
+        "",
+        *columns(rows),
+        "",
+        "Broken promises, of how many crashes (GUARANTEES.md says more about each):",
+        "",
+    ]
+    table = [["", "", *(result.command for result in report.commands)]]
+    for guarantee, words in JUDGED.items():
         cells = []
         for result in report.commands:
             tried = result.kills + result.distinct
@@ -110,17 +125,21 @@ def _lines(report: SelftestReport, color: bool) -> list[str]:
                 cells.append("")
                 continue
             broken = report.violations(guarantee, result.command)
-            text = f"{broken} of {tried}"
-            cells.append(paint(text, "error" if broken else "good", on=color))
-        table.append([guarantee, *cells])
-    lines += columns(table)
-    lines.append("")
+            share = f"{broken} of {tried}"
+            cells.append(paint(share, "error" if broken else "good", on=color))
+        table.append([guarantee, words, *cells])
+    text += columns(table)
+    text.append("")
     for finding in report.findings[:_SHOWN]:
         where = f"{finding.guarantee} {finding.command}, {finding.model} at {finding.point}"
-        lines.append(f"{paint(where, 'error', on=color)}: {show_text(finding.what)}")
+        text.append(f"{paint(where, 'error', on=color)}: {show_text(finding.what)}")
     crashes, seconds = plural(report.tried, "crash", "crashes"), f"{report.time_s:.0f} s"
-    lines.append(f"{crashes} in {seconds}: {plural(len(report.findings), 'violation')}.")
-    return lines
+    text.append(f"{crashes} in {seconds}: {plural(len(report.findings), 'broken promise')}.")
+    if report.left_out:
+        few = ", ".join(result.command for result in report.commands if result.left_out)
+        states = plural(report.left_out, "more state")
+        text.append(f"There was no time for {states} ({few}): a less busy machine tries them.")
+    return text
 
 
 def _data(report: SelftestReport) -> dict[str, object]:
@@ -139,6 +158,7 @@ def _data(report: SelftestReport) -> dict[str, object]:
                 "kills": result.kills,
                 "states": result.states,
                 "distinct": result.distinct,
+                "left_out": result.left_out,
                 "violations": {
                     guarantee: report.violations(guarantee, result.command) for guarantee in JUDGED
                 },

@@ -23,11 +23,13 @@ class Outcome:
     Attributes:
         states: How many distinct states each model gave.
         judged: How many distinct states there were in all.
+        left_out: How many states of models there was no time for.
         violations: Each with the model and the point (operations done) where it was met first.
     """
 
     states: dict[str, int] = field(default_factory=dict)
     judged: int = 0
+    left_out: int = 0
     violations: list[tuple[str, int, Violation]] = field(default_factory=list)
 
     def violated(self, model: str) -> int:
@@ -93,6 +95,7 @@ class Bench:
                 key = state._replace(point=0)
                 if key not in verdicts:
                     if time.monotonic() > until_s:
+                        outcome.left_out += 1
                         continue
                     verdicts[key] = self.judge(judge, state, killed=model == KILL)
                     if tell is not None:

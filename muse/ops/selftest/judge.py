@@ -112,8 +112,8 @@ class Judge:
             reported: How many commands had reported.
             killed: Whether only the process died, so that files of the working tree are whole.
         """
-        found = self._check_files(folder, killed=killed)
         last = len(self._stages) - 1
+        found = self._check_files(folder, killed=killed, done=reported == last == 1)
         if self._case.repeat and reported < last:
             found += self._again(folder, reported)
             reported += 1
@@ -162,11 +162,11 @@ class Judge:
             return [Violation("G2", f"{name}: what was reported is lost: {seen}")]
         return [Violation("G3", f"{name}: neither before nor after: {seen}, not {allowed}")]
 
-    def _check_files(self, folder: Path, *, killed: bool) -> list[Violation]:
-        """Compare files that the command does not touch, and after a kill also the others."""
+    def _check_files(self, folder: Path, *, killed: bool, done: bool) -> list[Violation]:
+        """Compare files that are not touched, or when the command is done or was killed, all."""
         found = []
         for path in self._before.keys() | self._after.keys():
-            allowed = {self._before.get(path), self._after.get(path)}
+            allowed = {self._after.get(path)} | (set() if done else {self._before.get(path)})
             if len(allowed) > 1 and not killed:
                 continue
             try:

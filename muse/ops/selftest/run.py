@@ -14,13 +14,21 @@ from muse.core.errors import StorageError
 from muse.core.types import Progress
 from muse.ops.selftest.explore import Bench, Outcome
 from muse.ops.selftest.judge import Case, Judge, Violation, observe
-from muse.ops.selftest.kills import run_killed
+from muse.ops.selftest.kills import count_calls, run_killed
 from muse.ops.selftest.models import KILL, State
 from muse.ops.selftest.recording import Runner, record
 from muse.ops.selftest.tree import write_listing
 
-# What each state is judged by; see GUARANTEES.md for the words.
-JUDGED: Final = ("G1", "G2", "G3", "G4", "G5", "G6", "G13")
+# What each state is judged by, in short; GUARANTEES.md has the whole sentences.
+JUDGED: Final = {
+    "G1": "what refs name is complete",
+    "G2": "what was reported is there",
+    "G3": "the rest happened whole or not at all",
+    "G4": "every object hashes to its name",
+    "G5": "the next command works",
+    "G6": "nothing is left behind",
+    "G13": "all that, when recovery dies too",
+}
 BUDGET_S: Final = 50.0
 STATES_PER_MODEL: Final = 60
 KILLS: Final = 12
@@ -54,6 +62,7 @@ class CommandResult:
         kills: How many real kills.
         states: How many distinct states for each model.
         distinct: How many distinct states in all.
+        left_out: How many more, of all models, there was no time for.
     """
 
     command: str
@@ -61,6 +70,7 @@ class CommandResult:
     kills: int
     states: dict[str, int]
     distinct: int
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,11 @@ class SelftestReport:
     def tried(self) -> int:
         """How many crashes were looked at, real ones and states."""
         return sum(result.kills + result.distinct for result in self.commands)
+
+    @property
+    def left_out(self) -> int:
+        """How many states there was no time for."""
+        return sum(result.left_out for result in self.commands)
 
     def violations(self, guarantee: str, command: str) -> int:
         """Return how many crashes of a command broke a promise."""
@@ -212,24 +227,31 @@ def _try(
     before = recording.before.listing()
 
     def kills() -> Iterator[tuple[int, list[Violation]]]:
-        # The calls are a few more than the operations: opening for reading counts, too.
-        step = max(1, 2 * len(recording.ops) // KILLS)
-        for at in range(1, 10_000, step):
+        started = time.monotonic()
+        write_listing(before, base / "counted")
+        calls = count_calls(base / "counted", case.commands[0], run=run)
+        # One more, which is never reached: what an undisturbed run leaves is judged as well.
+        for at in (*range(1, calls + 1, max(1, calls // KILLS)), calls + 1):
             work = base / str(at)
             write_listing(before, work)
             died = run_killed(work, case.commands[0], at=at, run=run)
             found = judge.look(work, reported=0 if died else 1, killed=True)
             shutil.rmtree(work)
             yield at, found
-            if not died:
+            if time.monotonic() > (started + until_s) / 2:
+                # The other half of the time is for power cuts.
                 return
+
+    def finding(model: str, point: int, violation: Violation) -> Finding:
+        guarantee = "G13" if case.name == "recovery" else violation.guarantee
+        return Finding(guarantee, case.name, model, point, violation.what)
 
     count = 0
     findings: list[Finding] = []
     for at, found in kills():
         count += 1
         tell(count)
-        findings += [Finding(v.guarantee, case.name, KILL, at, v.what) for v in found]
+        findings += [finding(KILL, at, violation) for violation in found]
     outcome: Outcome = bench.explore(
         recording,
         judge,
@@ -237,11 +259,15 @@ def _try(
         tell=lambda number: tell(count + number),
         until_s=until_s,
     )
-    findings += [
-        Finding("G13" if case.name == "recovery" else v.guarantee, case.name, model, point, v.what)
-        for model, point, v in outcome.violations
-    ]
-    result = CommandResult(case.name, len(recording.ops), count, outcome.states, outcome.judged)
+    findings += [finding(*violation) for violation in outcome.violations]
+    result = CommandResult(
+        case.name,
+        operations=len(recording.ops),
+        kills=count,
+        states=outcome.states,
+        distinct=outcome.judged,
+        left_out=outcome.left_out,
+    )
     return result, findings
 
 
