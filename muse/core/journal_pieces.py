@@ -15,6 +15,10 @@ from muse.core.real_folders import check_way
 from muse.core.types import is_object_id
 
 _TAIL: Final = 1 << 16
+# Errors of a moment: the next command may read what this one cannot.
+_PASSING: Final = {
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EAGAIN,
+}  # fmt: skip
 
 
 def read_present(path: Path) -> bytes | None:
@@ -42,13 +46,23 @@ def is_plausible(path: str, data: bytes) -> bool:
 
 
 def has_line(path: Path, line: bytes) -> bool:
-    """Tell whether a line stands near the end of a log."""
+    """Tell whether a line stands near the end of a log.
+
+    A log that can never be read counts as whole: to append to it blindly would repeat its lines.
+
+    Raises:
+        IoFailedError: It cannot be read at this moment.
+    """
     try:
         with open(path, "rb", opener=open_plain) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
             return line in file.read().split(b"\n")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise IoFailedError("read a log", path=os.fspath(path), error=error) from error
+        return True
 
 
 def append_missing(path: Path, line: bytes) -> None:

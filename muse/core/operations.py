@@ -67,11 +67,14 @@ def encode_operation(operation: Operation) -> bytes:
 
 
 def read_operations(root: Path) -> list[Operation]:
-    """Return all operations, newest first; lines torn by a crash are skipped."""
+    """Return all operations, newest first, each once; lines torn by a crash are skipped."""
     data = read_bytes(operations_path(root), doing="read the operation log", limit=LOG_BYTES) or b""
-    found = [op for line in data.split(b"\n") if (op := _decode(line)) is not None]
-    found.reverse()
-    return found
+    found: dict[str, Operation] = {}
+    for line in data.split(b"\n"):
+        if (op := _decode(line)) is not None:
+            # Where a line stands twice, the first is in its place.
+            found.setdefault(op.id, op)
+    return list(reversed(found.values()))
 
 
 def iter_operation_ids(root: Path) -> Iterator[RawId]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import json
 import os
 from pathlib import Path
 
 import pytest
 
-from muse.core import io, journal
+from muse.core import io, journal, journal_pieces
 from muse.core.errors import IoFailedError
 from muse.core.object_store import ObjectStore
+from muse.core.operations import read_operations
 from muse.core.paths import muse_dir, pack_dir
 from muse.core.repo import Repository, open_repo
 from muse.core.types import raw_object_id
@@ -154,3 +157,46 @@ def test_a_drive_that_has_a_cache_of_its_own(
 
 def _fail(_: int) -> None:
     raise OSError(5, "Input/output error")
+
+
+class TestALogThatCannotBeRead:
+    """Recovery does not take it for one that lacks its lines."""
+
+    def test_for_a_moment(self, repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        """G10: out of descriptors, the command fails; no line is appended a second time."""
+        _fail_on_logs(monkeypatch, errno.EMFILE)
+        before = _log(repo).read_bytes()
+        with pytest.raises(IoFailedError, match="Too many open files"):
+            commit_files(open_repo(repo.root), {b"second": b"2\n"})
+        monkeypatch.undo()
+        assert _log(repo).read_bytes() == before
+        commit_files(open_repo(repo.root), {b"second": b"2\n"})
+        assert len(read_operations(repo.root)) == 2
+
+    def test_for_ever(self, repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+        """G5: a log on a broken sector stands in nobody's way."""
+        _fail_on_logs(monkeypatch, errno.EIO)
+        commit_files(open_repo(repo.root), {b"second": b"2\n"})
+        monkeypatch.undo()
+        assert len(read_operations(repo.root)) == 2
+
+    def test_a_line_that_stands_twice(self, repo: Repository) -> None:
+        """An operation counts once, where it was written first."""
+        commit_files(repo, {b"second": b"2\n"})
+        first, *_ = _log(repo).read_bytes().splitlines()
+        with _log(repo).open("ab") as file:
+            file.write(first + b"\n")
+        assert [op.id for op in read_operations(repo.root)][1] == json.loads(first)["id"]
+
+
+def _log(repo: Repository) -> Path:
+    return muse_dir(repo.root) / "logs/operations"
+
+
+def _fail_on_logs(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Let no log be opened for reading."""
+
+    def fail(path: str, flags: int) -> int:
+        raise OSError(code, os.strerror(code), path)
+
+    monkeypatch.setattr(journal_pieces, "open_plain", fail)
