@@ -170,8 +170,8 @@ def _naive(root: Path, bench: Bench, model: str, *, synced: bool) -> list[object
 #           of the models is.
 # HEAD      For an `init` that is cut and given again, which is a scene of its own: after a whole
 #           one it is followed by a sync of everything.
-# wal       What a push sends is a record of its own, which the sync of the next record, the one
-#           that moves the refs, makes durable as well.
+# wal       What a push or a fetch brings is a record of its own, which the sync of the next
+#           record, the one that moves the refs, makes durable as well.
 # .msgpack, code, tmp (of a switch)
 #           The plan of a switch, by which one that was cut is given again: whoever judges
 #           gives none again.
@@ -197,6 +197,7 @@ SPARE: dict[str, list[str]] = {
     "gc of packs": [".idx"],
     "commit, gc": [".idx", ".mpack", ".idx", "pack"],
     "push": ["wal"],
+    "fetch": ["wal"],
     "undo, redo": ["wal"],
     "sweep": ["sweeps", "health"],
     "switch": [".msgpack", "code", "tmp", "code"],
