@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 # Beyond this, objects go into one pack: a constant number of syncs however many there are.
 SPILL_COUNT: Final = 32
 SPILL_BYTES: Final = 4 << 20
-
 # A single object beyond this gets a synced file of its own instead of a place in the journal.
 BIG_BYTES: Final = 1 << 20
 
@@ -111,8 +110,7 @@ class Transaction:
 
     def write_object(self, kind: ObjectType, payload: bytes) -> RawId:
         """Add one object, unless a whole copy is stored already; return its id."""
-        raw = raw_object_id(kind, payload)
-        self.write_hashed(raw, kind, payload)
+        self.write_hashed(raw := raw_object_id(kind, payload), kind, payload)
         return raw
 
     def write_hashed(self, raw: RawId, kind: ObjectType, payload: bytes) -> None:
@@ -198,7 +196,7 @@ class Transaction:
         self._files[path] = data
 
     def remove_file(self, path: Path) -> None:
-        """Remove a file under ``.muse/`` when the block is left, after the refs."""
+        """Remove one when the block is left, after the refs."""
         self._files[path] = None
 
     def _sync_names(self, folder: Path) -> None:

@@ -72,6 +72,9 @@ def test_debris_of_many_kills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert temps(root) == [], f"seed {SEED}: after {kills} kills"
         leaked = stored(root) - published
         assert leaked <= one_transaction, f"seed {SEED}: {leaked} bytes after {kills} kills"
+        if leaked:
+            # Repeated from here on, only its last calls would ever be met.
+            attempt(root, files)
         # Who dies between the commit point and the report has published it all the same.
         if open_repo(root).refs.read(MAIN) != tip:
             published, files, tip = stored(root), work(), open_repo(root).refs.read(MAIN)
