@@ -43,6 +43,7 @@ RETRY: Final[RetryConfig] = {
     },
 }
 READ_TIMEOUT = "30s"
+# What obstore raises: a store may not know an operation, and an address may not parse.
 _FAILURES: Final = (BaseError, OSError, NotImplementedError, ValueError)
 _ENDPOINTS: Final = {
     "s3": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
