@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core.codec import CodecError, seal, unseal
+from muse.core.errors import StorageError
 from muse.core.io import read_bytes, write_bytes_atomic
 from muse.core.paths import muse_dir
 from muse.core.plain_files import RECORD_BYTES
@@ -68,6 +69,16 @@ def read_interrupted_checkout(root: Path) -> CheckoutRecord | None:
     refs = RefStore(root)
     is_pending = refs.head_text() == record.head and (refs.head().commit or "") == record.commit
     return record if is_pending else None
+
+
+def is_readable_record(root: Path) -> bool:
+    """Tell whether a record that is there can be read as one."""
+    path = checkout_record_path(root)
+    try:
+        data = read_bytes(path, doing="look for an interrupted checkout", limit=RECORD_BYTES)
+    except StorageError:
+        return False
+    return data is None or _decode(data) is not None
 
 
 def _decode(data: bytes) -> CheckoutRecord | None:

@@ -22,8 +22,8 @@ from muse.core.types import ObjectId, RawId, from_raw
 Severity = Literal["damage", "notice"]
 
 _FETCH: Final = (
-    "Get it back from a clone or a backup that has it: a loose object's file can simply be copied; "
-    "then run 'muse verify' again."
+    "'muse doctor' looks for a whole copy in the files here and in the remotes, and brings it back "
+    "with --fix; 'muse doctor --from <path or address>' also looks in that clone or backup."
 )
 
 

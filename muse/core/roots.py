@@ -11,13 +11,13 @@ named, and nothing may be dropped on its account.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from muse.core.codec import CodecError, unseal
+from muse.core.codec import CodecError
 from muse.core.errors import CorruptFileError, MuseError
+from muse.core.id_scan import iter_packed_ids, iter_text_ids
 from muse.core.io import read_bytes
 from muse.core.operations import Operation, operations_path, read_operations
 from muse.core.paths import (
@@ -30,19 +30,15 @@ from muse.core.paths import (
     stage_path,
     trash_dir,
 )
-from muse.core.plain_files import LOG_BYTES, REF_BYTES, STAGE_BYTES, open_plain
+from muse.core.plain_files import LOG_BYTES, REF_BYTES, STAGE_BYTES
 from muse.core.reflog import count_damaged_lines, read_reflog, reflog_path
 from muse.core.refs import HEADS, REMOTES, TAGS, RefStore, short_name
 from muse.core.stage import decode_stage, read_stage
 from muse.core.trash import iter_trash_ids
-from muse.core.types import RAW_ID_SIZE, ObjectId, ObjectType, RawId, is_object_id, to_raw
+from muse.core.types import ObjectId, ObjectType, RawId, is_object_id, to_raw
 
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
-
-# No record of ours that holds raw ids is larger.
-_SCANNED_BYTES: Final = 16 << 20
-_ID = re.compile(rb"sha256:([0-9a-f]{64})")
 
 
 class Root(NamedTuple):
@@ -196,6 +192,23 @@ class _Collector:
             # A deleted ref takes its reflog with it, so this one was not deleted by Muse.
             if name.startswith("refs/") and name not in known:
                 self._check_unborn(muse_dir(self._root) / name, name, "it is not there")
+                known.add(name)
+        self._check_operations(known)
+
+    def _check_operations(self, known: set[str]) -> None:
+        """Find refs of which not even a reflog is left: the last operation about each tells."""
+        try:
+            operations = read_operations(self._root)
+        except MuseError:
+            return  # told of where the operation log is
+        for operation in operations:
+            for name, _, new in operation.refs:
+                if name not in known and new is not None and name.startswith("refs/"):
+                    reason = f"it is not there, and by the operation log it was at {new}"
+                    path = muse_dir(self._root) / name
+                    fault = RootFault(str(path), short_name(name), reason, _set_again(name, new))
+                    self.faults.append(fault)
+                known.add(name)
 
     def _check_unborn(self, path: Path, name: str, state: str) -> None:
         """A ref without a value is a branch without commits, unless its reflog says otherwise."""
@@ -307,8 +320,8 @@ class _Collector:
                 continue
             name = f"{label} {path.relative_to(folder).as_posix()}"
             try:
-                ids = list(_text_ids(path))
-                packed = list(_packed_ids(path))
+                ids = list(iter_text_ids(path))
+                packed = list(iter_packed_ids(path))
             except OSError as error:
                 reason = f"it cannot be read ({error.strerror})"
                 way_out = "Check the permissions and the owner of that file."
@@ -323,40 +336,6 @@ class _Collector:
         for oid in ids:
             if oid and is_object_id(oid):
                 self.roots.append(Root(to_raw(oid), label, lesser=True))
-
-
-def _text_ids(path: Path) -> Iterator[RawId]:
-    """Yield the ids that stand in a file of any size as text."""
-    seen = set()
-    held = b""
-    with open(path, "rb", opener=open_plain) as file:
-        while block := file.read(1 << 20):
-            data = held + block
-            for digits in _ID.findall(data):
-                if digits not in seen:
-                    seen.add(digits)
-                    yield RawId(bytes.fromhex(digits.decode()))
-            # One may lie across two blocks.
-            held = data[-72:]
-
-
-def _packed_ids(path: Path) -> Iterator[RawId]:
-    """Yield what may be raw ids in a sealed record: byte strings of that size, or columns."""
-    if path.stat().st_size > _SCANNED_BYTES:
-        return
-    try:
-        pending = [unseal(path.read_bytes())]
-    except CodecError:
-        return
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            pending += value.values()
-        elif isinstance(value, list):
-            pending += value
-        elif isinstance(value, bytes) and not len(value) % RAW_ID_SIZE:
-            for at in range(0, len(value), RAW_ID_SIZE):
-                yield RawId(value[at : at + RAW_ID_SIZE])
 
 
 def _rank(name: str) -> int:

@@ -45,7 +45,7 @@ class VerifyReport:
 
     Attributes:
         findings: Damage first.
-        left_out: How many findings there were beyond `MAX_FINDINGS`.
+        left_out: How many findings there were beyond the limit.
         objects: Different objects that are whole.
         loose: Loose objects looked at.
         packed: Packed objects looked at.
@@ -80,6 +80,7 @@ def verify_store(
     *,
     overlay: dict[RawId, bytes] | None = None,
     list_unreachable: bool = False,
+    limit: int = MAX_FINDINGS,
     pool: Executor | None = None,
     progress: Progress | None = None,
 ) -> VerifyReport:
@@ -89,6 +90,7 @@ def verify_store(
         root: The repository's root.
         overlay: Frames that a journal holds where this process may not write them.
         list_unreachable: Name the objects that nothing refers to, and not only count them.
+        limit: How many findings to report.
         pool: Hashes packs beside the parsing; None: in this thread.
         progress: Called with (objects checked, objects in all).
 
@@ -101,7 +103,7 @@ def verify_store(
     # A store of its own: it must not write an index where one is missing.
     store = ObjectStore(root, readonly=True)
     store.overlay.update(overlay or {})
-    return _Verification(store, pool, progress).run(list_unreachable=list_unreachable)
+    return _Verification(store, pool, progress).run(list_unreachable=list_unreachable, limit=limit)
 
 
 class _Verification:
@@ -114,7 +116,7 @@ class _Verification:
         self._loose = self._packed = self._packs = 0
         self._total = 0
 
-    def run(self, *, list_unreachable: bool) -> VerifyReport:
+    def run(self, *, list_unreachable: bool, limit: int) -> VerifyReport:
         self._total = _count_objects(self._store)
         self._scrub_loose()
         self._scrub_packs()
@@ -137,8 +139,8 @@ class _Verification:
         ]
         findings.sort(key=lambda finding: finding.severity)
         return VerifyReport(
-            findings=tuple(findings[:MAX_FINDINGS]),
-            left_out=max(0, len(findings) - MAX_FINDINGS),
+            findings=tuple(findings[:limit]),
+            left_out=max(0, len(findings) - limit),
             objects=len(self._whole),
             loose=self._loose,
             packed=self._packed,

@@ -7,8 +7,9 @@ remedy may be repeated, so the doctor may be killed, and run again (G13).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from muse.core import journal
@@ -23,8 +24,15 @@ from muse.core.repo import Repository
 from muse.core.stat_cache_file import load_stat_cache
 from muse.core.types import Progress
 from muse.core.verify import verify_store
+from muse.ops.doctor_layout import (
+    check_checkout_record,
+    find_lost_ways,
+    find_misplaced,
+    find_nameless,
+)
 from muse.ops.doctor_names import NameDoctor
 from muse.ops.doctor_objects import ObjectDoctor
+from muse.ops.doctor_places import Places
 from muse.ops.doctor_quarantine import Quarantine
 from muse.ops.doctor_remedy import Remedy
 
@@ -54,16 +62,22 @@ class DoctorResult:
 
 
 def doctor(
-    repo: Repository, *, fix: bool = False, progress: Progress | None = None
+    repo: Repository,
+    *,
+    fix: bool = False,
+    sources: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> DoctorResult:
     """Look for damage, and repair it where a whole copy or a log says how.
 
     Args:
         repo: The repository.
         fix: Do it; otherwise only say what would be done.
+        sources: Names or addresses of repositories to ask for copies, before the remotes.
         progress: Called with (objects checked, objects in all), from the start in each round.
 
     Raises:
+        RefNotFoundError: One of ``sources`` is neither a remote nor an address.
         StorageError: ``fix`` where nothing may be written, or the system refused.
         LockedError: Another command held the write lock for too long.
 
@@ -76,18 +90,19 @@ def doctor(
     """
     quarantine = Quarantine(repo.root)
     # What one round puts right may bring to light what the next must: a tree, then what is in it.
-    fixed: dict[str, Remedy] = {}
-    while True:
-        remedies, notes = _diagnose(repo, quarantine, progress)
-        # What was tried and is still there will not get better by trying again.
-        todo = [r for r in remedies if r.action and r.problem not in fixed]
-        if not fix or not todo:
-            break
-        _apply(repo, todo)
-        fixed.update((remedy.problem, remedy) for remedy in todo)
+    tried: dict[tuple[str, str], Remedy] = {}
+    with Places(repo, sources) as places:
+        while True:
+            remedies, notes = _diagnose(repo, quarantine, places, progress)
+            # What was tried and is still there will not get better by trying again.
+            todo = [r for r in remedies if r.action and (r.problem, r.action) not in tried]
+            if not fix or not todo:
+                break
+            tried.update({(r.problem, r.action): r for r in _apply(repo, todo)})
+        notes = (*notes, *places.failures())
     present = {remedy.problem for remedy in remedies}
     return DoctorResult(
-        fixed=tuple(remedy for problem, remedy in fixed.items() if problem not in present),
+        fixed=tuple(remedy for remedy in tried.values() if remedy.problem not in present),
         curable=tuple(r for r in remedies if r.action),
         remaining=tuple(r for r in remedies if not r.action),
         notes=notes,
@@ -96,32 +111,48 @@ def doctor(
 
 
 def _diagnose(
-    repo: Repository, quarantine: Quarantine, progress: Progress | None
+    repo: Repository, quarantine: Quarantine, places: Places, progress: Progress | None
 ) -> tuple[list[Remedy], tuple[Remedy, ...]]:
-    report = verify_store(repo.root, overlay=repo.objects.overlay, progress=progress)
-    objects, names = ObjectDoctor(repo, quarantine), NameDoctor(repo, quarantine)
+    # Not what is shown at most: what is beyond may be what can be put right.
+    report = verify_store(
+        repo.root, overlay=repo.objects.overlay, limit=sys.maxsize, progress=progress
+    )
+    findings = {finding.message: finding for finding in report.findings}
+    objects, names = ObjectDoctor(repo, quarantine, places), NameDoctor(repo, quarantine)
     remedies = [*names.remedies(report.findings), *objects.remedies(report.findings)]
     for at, remedy in enumerate(remedies):
-        finding = next((f for f in report.findings if f.message == remedy.problem), None)
+        finding = findings.get(remedy.problem)
         if not remedy.action and finding is not None and finding.oid is not None:
             remedies[at : at + 1] = list(names.strayed(finding.oid)) or [remedy]
+    remedies = [*find_misplaced(repo, quarantine), *remedies]
+    remedies += check_checkout_record(repo, quarantine)
     remedies += _caches(repo)
     remedies += _torn_journal(repo, quarantine)
     handled = {remedy.problem for remedy in remedies}
-    notes = tuple(
+    notes = [
         Remedy(finding.message, way_out=finding.way_out)
         for finding in report.findings
         if finding.severity == "notice" and finding.message not in handled
-    )
-    return list({remedy.problem: remedy for remedy in remedies}.values()), notes
+    ]
+    notes += find_lost_ways(repo)
+    if not report.commits and not remedies:
+        notes += find_nameless(ObjectStore(repo.root, readonly=True))
+    remedies = [replace(r, finding=findings.get(r.problem)) for r in remedies]
+    notes = [replace(r, finding=findings.get(r.problem)) for r in notes]
+    return list({remedy.problem: remedy for remedy in remedies}.values()), tuple(notes)
 
 
-def _apply(repo: Repository, remedies: Sequence[Remedy]) -> None:
-    first = [r for r in remedies if r.first]
-    if first:
+def _apply(repo: Repository, remedies: Sequence[Remedy]) -> Sequence[Remedy]:
+    """Do the first of these that can be done now; return what was tried."""
+    if unlocked := [r for r in remedies if r.unlocked]:
+        _tidy(unlocked)
+        return unlocked
+    if first := [r for r in remedies if r.first]:
         with WriteLock(repo.root, command="doctor"):
             _tidy(first)
-        return
+        return first
+    for errand in dict.fromkeys(r.errand for r in remedies if r.errand is not None):
+        errand()
     publishing = [r for r in remedies if r.publish is not None]
     if publishing:
         with repo.transaction("doctor", summary=f"{len(publishing)} repairs") as tx:
@@ -131,6 +162,7 @@ def _apply(repo: Repository, remedies: Sequence[Remedy]) -> None:
     with WriteLock(repo.root, command="doctor"):
         _tidy(remedies)
     repo.objects = ObjectStore(repo.root)
+    return remedies
 
 
 def _tidy(remedies: Sequence[Remedy]) -> None:
@@ -176,6 +208,9 @@ def _torn_journal(repo: Repository, quarantine: Quarantine) -> Iterator[Remedy]:
         journal.recover(repo.objects)
         journal.checkpoint(repo.root)
 
-    problem = f"The last {extra} bytes of {show_path(str(path))} are no whole record."
+    problem = (
+        f"The last {extra} bytes of {show_path(str(path))} are no whole record: damaged, or of a "
+        "command that died before it reported anything."
+    )
     action = "Keep a copy in the quarantine, and write out what is whole."
     yield Remedy(problem, action, tidy=tidy)

@@ -17,7 +17,15 @@ from muse.core.findings import Finding
 from muse.core.io import write_bytes_atomic
 from muse.core.object_store import ObjectStore
 from muse.core.operations import read_operations
-from muse.core.paths import head_path, muse_dir, repo_json_path, show_path, show_text, stage_path
+from muse.core.paths import (
+    head_path,
+    muse_dir,
+    repo_json_path,
+    shallow_path,
+    show_path,
+    show_text,
+    stage_path,
+)
 from muse.core.plain_files import RECORD_BYTES, read_plain
 from muse.core.reflog import read_reflog
 from muse.core.refs import HEADS, short_name
@@ -50,6 +58,7 @@ class NameDoctor:
 
     def remedies(self, findings: Iterable[Finding]) -> Iterator[Remedy]:
         """Yield a remedy for each damaged file that is not an object's."""
+        findings = list(findings)
         for finding in findings:
             if finding.file is None or finding.severity != "damage" or finding.oid is not None:
                 continue
@@ -60,6 +69,8 @@ class NameDoctor:
                 yield self._stage(finding, path)
             elif path == repo_json_path(self._root):
                 yield self._facts(finding, path)
+            elif path == shallow_path(self._root) and not any(map(_is_gap, findings)):
+                yield self._boundary(finding, path)
             elif path.is_relative_to(self._muse / "refs"):
                 yield self._ref(finding, path)
             elif not finding.file.endswith((".mpack", ".idx")):
@@ -189,6 +200,14 @@ class NameDoctor:
             return data if all(map(self._store.is_whole, blobs)) else None
         return None
 
+    def _boundary(self, finding: Finding, path: Path) -> Remedy:
+        def publish(tx: Transaction) -> None:
+            self._quarantine.keep(path)
+            tx.remove_file(path)
+
+        action = "Move it to the quarantine: all history is here, so it ends nowhere."
+        return Remedy(finding.message, action, publish=publish)
+
     # -- settings --------------------------------------------------------------------------
 
     def _facts(self, finding: Finding, path: Path) -> Remedy:
@@ -210,3 +229,7 @@ class NameDoctor:
 
         action = "Write it anew with what can be read of it; it holds nothing of yours."
         return Remedy(finding.message, action, tidy=tidy, first=True)
+
+
+def _is_gap(finding: Finding) -> bool:
+    return finding.oid is not None and finding.severity == "damage"

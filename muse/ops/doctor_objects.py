@@ -1,7 +1,7 @@
 """Damaged and missing objects: where a whole copy may be, and how it comes back.
 
 A copy counts only when its bytes hash to the name that is needed. It may be in another pack, in
-a loose file under a wrong name, in a file of the working tree, or in a remote that is a path.
+a loose file under a wrong name, in a file of the working tree, or in another repository.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from muse.core.pack_writer import PackWriter
 from muse.core.paths import MUSE, show_path
 from muse.core.plain_files import open_plain
 from muse.core.repo import Repository
-from muse.core.scrub import DANGLING, MALFORMED
+from muse.core.scrub import DANGLING, MALFORMED, MISSING
 from muse.core.types import ObjectType, RawId, frame_header, from_raw, raw_object_id, to_raw
+from muse.ops.doctor_places import Errand, Place, Places
 from muse.ops.doctor_quarantine import Quarantine
 from muse.ops.doctor_remedy import Remedy
-from muse.ops.remote_config import connect, list_remotes
-from muse.remotes.path import PathRemote
 
 if TYPE_CHECKING:
     from muse.core.transaction import Transaction
@@ -36,18 +35,16 @@ _BLOCK: Final = 1 << 20
 
 
 class Source(NamedTuple):
-    """A whole copy of an object, somewhere else.
+    """A file that holds an object whole.
 
     Attributes:
-        where: The place, as the end of "brought back from".
-        store: The store that has it; None when it is a file.
-        file: The file with these bytes as its content, or as a frame.
-        is_frame: Whether that file holds a whole frame.
+        where: The file, as the end of "brought back from".
+        file: It has these bytes as its content, or as a frame.
+        is_frame: Whether it holds a whole frame.
     """
 
     where: str
-    store: ObjectStore | None = None
-    file: Path | None = None
+    file: Path
     is_frame: bool = False
 
 
@@ -57,20 +54,24 @@ class ObjectDoctor:
     Args:
         repo: The repository.
         quarantine: Where damaged files go.
+        places: Who else may have copies.
     """
 
-    def __init__(self, repo: Repository, quarantine: Quarantine) -> None:
-        self._repo, self._quarantine = repo, quarantine
+    def __init__(self, repo: Repository, quarantine: Quarantine, places: Places) -> None:
+        self._repo, self._quarantine, self._places = repo, quarantine, places
         self._store = ObjectStore(repo.root, readonly=True)
         self._store.overlay.update(repo.objects.overlay)
         self._worktree: dict[RawId, Path] | None = None
-        self._remotes: list[tuple[str, ObjectStore]] | None = None
+        self._elsewhere: dict[RawId, Place] = {}
+        self._errands: dict[Place, Errand] = {}
         self._misnamed: dict[RawId, Path] = {}
 
     def remedies(self, findings: Iterable[Finding]) -> Iterator[Remedy]:
         """Yield a remedy for each finding that is about an object or a pack."""
         found = [f for f in findings if f.oid is not None or _is_pack_file(f.file)]
         self._misnamed = _look_under_wrong_names(found)
+        lost = [to_raw(f.oid) for f in found if f.oid is not None and self._is_needed(f)]
+        self._elsewhere = self._places.find([raw for raw in lost if self._find(raw) is None])
         hopeless = False
         for finding in found:
             if finding.oid is None:
@@ -80,7 +81,7 @@ class ObjectDoctor:
                 continue
             hopeless = hopeless or not remedy.action
             # A damaged pack is dealt with as a whole; its needed objects come first.
-            if not _is_pack_file(finding.file) or remedy.publish or not remedy.action:
+            if not (_is_pack_file(finding.file) and remedy.tidy is not None):
                 yield remedy
         yield from self._packs(found, hopeless=hopeless)
 
@@ -102,6 +103,29 @@ class ObjectDoctor:
 
     # -- one object ------------------------------------------------------------------------
 
+    def _is_needed(self, finding: Finding) -> bool:
+        """Tell whether others are to be asked: not for what only a log still names."""
+        return (
+            finding.severity == "damage"
+            and finding.kind != MALFORMED
+            and bool(finding.touches)
+            and finding.oid is not None
+            and not self._may_be_cut_off(finding)
+            and not self._store.is_whole(to_raw(finding.oid))
+        )
+
+    def _may_be_cut_off(self, finding: Finding) -> bool:
+        """Tell whether it may be missing on purpose: nobody can read where history ends."""
+        if finding.kind != MISSING or not any(
+            t.commit and t.kind == "commit" for t in finding.touches
+        ):
+            return False
+        try:
+            self._store.boundary.read()
+        except MuseError:
+            return True
+        return False
+
     def _object(self, finding: Finding, raw: RawId) -> Remedy:
         path = None if finding.file is None else Path(finding.file)
         if finding.kind == MALFORMED and (finding.touches or _is_pack_file(finding.file)):
@@ -115,12 +139,17 @@ class ObjectDoctor:
             return Remedy(finding.message, action, tidy=lambda: self._quarantine.move(path))
         source = self._find(raw)
         if source is None:
-            return Remedy(finding.message, way_out=finding.way_out)
+            place = self._elsewhere.get(raw)
+            if place is None:
+                return self._without_copy(finding, path)
+            errand = self._errands.setdefault(place, Errand(place, self._quarantine.keep))
+            errand.add(raw, None if _is_pack_file(finding.file) else path)
+            return Remedy(finding.message, f"Bring it back from {place.shown}.", errand=errand.run)
 
         def publish(tx: Transaction) -> None:
             if path is not None and not _is_pack_file(finding.file):
                 self._quarantine.keep(path)
-            kind, size, chunks = _open(source, raw)
+            kind, size, chunks = _open(source)
             if size > _BLOCK:
                 if tx.write_stream(kind, size, chunks) != raw:
                     raise CorruptObjectError(from_raw(raw), where=source.where, reason="it changed")
@@ -140,10 +169,26 @@ class ObjectDoctor:
         if file is not None:
             name = show_path(os.fsencode(file.relative_to(self._repo.root)))
             return Source(f"{name} in the working tree", file=file)
-        for name, store in self._others():
-            if store.is_whole(raw):
-                return Source(f"the remote '{name}'", store=store)
         return None
+
+    def _without_copy(self, finding: Finding, path: Path | None) -> Remedy:
+        if self._may_be_cut_off(finding):
+            way_out = "It may be missing on purpose: see what is said of where history ends."
+            return Remedy(finding.message, way_out=way_out)
+        if not self._is_needed(finding):
+            return Remedy(finding.message, way_out=finding.way_out)
+        if path is not None and all(touch.lesser for touch in finding.touches):
+            action = f"Move {show_path(str(path))} to the quarantine: only a way back needs it."
+            return Remedy(finding.message, action, tidy=lambda: self._quarantine.move(path))
+        asked = self._places.shown()
+        also = f", nor in {asked}" if asked else ""
+        way_out = (
+            f"There is no whole copy among the files here{also}. If a clone or a backup has one: "
+            "'muse doctor --fix --from <its path or address>'."
+        )
+        if any(touch.kind == "blob" for touch in finding.touches):
+            way_out += " A file with that content, put anywhere in the working tree, is as good."
+        return Remedy(finding.message, way_out=way_out)
 
     def _files(self) -> dict[RawId, Path]:
         """Return the content of every plain file of the working tree, by id; hashed once."""
@@ -162,18 +207,6 @@ class ObjectDoctor:
                             raw = _hash(path, frame_header("blob", size))
                             self._worktree.setdefault(raw, path)
         return self._worktree
-
-    def _others(self) -> list[tuple[str, ObjectStore]]:
-        """Return the stores of the remotes that are paths and can be reached."""
-        if self._remotes is None:
-            self._remotes = []
-            with contextlib.suppress(MuseError):
-                for info in list_remotes(self._repo):
-                    with contextlib.suppress(MuseError):
-                        other = connect(self._repo, info)
-                        if isinstance(other, PathRemote):
-                            self._remotes.append((info.name, other.repo.objects))
-        return self._remotes
 
     # -- packs -----------------------------------------------------------------------------
 
@@ -239,11 +272,7 @@ def _hash(path: Path, prefix: bytes) -> RawId:
     return RawId(digest.digest())
 
 
-def _open(source: Source, raw: RawId) -> tuple[ObjectType, int, Iterable[bytes]]:
-    if source.store is not None:
-        stream = source.store.open_stream(raw)
-        return stream.kind, stream.size, stream
-    assert source.file is not None
+def _open(source: Source) -> tuple[ObjectType, int, Iterable[bytes]]:
     if source.is_frame:
         head, _, payload = source.file.read_bytes().partition(b"\0")
         kind: ObjectType = head.split(b" ")[0].decode()  # type: ignore[assignment]  # it hashes to its name

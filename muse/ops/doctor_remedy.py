@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from muse.core.findings import Finding
+
 if TYPE_CHECKING:
     from muse.core.transaction import Transaction
 
@@ -21,6 +23,9 @@ class Remedy:
         publish: Does it within a transaction; None when it needs none, or nothing can be done.
         tidy: Does it, or what is left of it, after that, under the write lock.
         first: Whether transactions are refused until `tidy` has run.
+        unlocked: Whether the write lock cannot be taken until `tidy` has run.
+        errand: Brings objects from elsewhere, before any transaction; others may share it.
+        finding: What `verify` says of it, with what it touches; None when that looks elsewhere.
     """
 
     problem: str
@@ -29,3 +34,6 @@ class Remedy:
     publish: Callable[[Transaction], None] | None = None
     tidy: Callable[[], None] | None = None
     first: bool = False
+    unlocked: bool = False
+    errand: Callable[[], None] | None = None
+    finding: Finding | None = None

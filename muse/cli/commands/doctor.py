@@ -16,47 +16,83 @@ SUMMARY = "say what is wrong and what would put it right; do it with --fix"
 EXAMPLES = (
     ("muse doctor", "what is damaged, and what could be done; changes nothing"),
     ("muse doctor --fix", "do it; damaged files are kept in .muse/quarantine"),
+    ("muse doctor --fix --from ../backup", "bring back what that clone or backup still has"),
     ("muse doctor --json", "the same for a program; exit code 3: something is wrong"),
 )
 UNWELL = 3
+# So many problems of each sort are listed for people.
+SHOWN = 100
+NO_FACTS: dict[str, object] = {"kind": None, "id": None, "file": None, "touches": []}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("--fix", action="store_true", help="do what is proposed")
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="REPOSITORY",
+        help="ask this path, address or remote for whole copies first; may be repeated",
+    )
 
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Examine, and with --fix put right what can be."""
     from muse.ops.doctor import doctor
+    from muse.ops.remote_config import address_from, looks_like_address
 
-    result = doctor(ctx.repo(), fix=args.fix, progress=ctx.progress("Examining"))
+    repo = ctx.repo()
+    sources = [
+        address_from(text, cwd=ctx.cwd, root=repo.root) if looks_like_address(text) else text
+        for text in args.sources
+    ]
+    result = doctor(repo, fix=args.fix, sources=sources, progress=ctx.progress("Examining"))
     ctx.end_progress()
     return Result(_data(result), _lines(ctx, result), exit_code=0 if result.is_well else UNWELL)
 
 
 def _lines(ctx: Context, result: DoctorResult) -> Iterator[str]:
+    from muse.cli.findings import touch_lines
     from muse.cli.render import paint, plural, show_text
 
     groups = (
-        ("fixed", "good", result.fixed),
-        ("can be fixed", "warning", result.curable),
-        ("remains", "error", result.remaining),
-        ("note", "dim", result.notes),
+        ("fixed", "good", "done", result.fixed),
+        ("can be fixed", "warning", "with --fix", result.curable),
+        ("remains", "error", "hint", result.remaining),
+        ("note", "dim", "hint", result.notes),
     )
-    for label, style, remedies in groups:
-        for remedy in remedies:
+    for label, style, lead, remedies in groups:
+        for remedy in remedies[:SHOWN]:
             yield f"{paint(label, style, on=ctx.color)}: {show_text(remedy.problem)}"
-            yield f"  {show_text(remedy.action or remedy.way_out)}"
+            if remedy.finding is not None:
+                yield from touch_lines(remedy.finding)
+            if said := remedy.action or remedy.way_out:
+                yield f"  {paint(lead, 'hint', on=ctx.color)}: {show_text(said)}"
+        if len(remedies) > SHOWN:
+            yield f"… and {len(remedies) - SHOWN} more; --json lists all."
+    if any(map(_may_hide_more, (*result.curable, *result.remaining))):
+        yield "What lies below a commit or folder that is gone shows only once that is back."
     if result.quarantine is not None:
-        yield f"Damaged files are kept in {show_text(str(result.quarantine))}."
+        yield (
+            f"Damaged files are kept in {show_text(str(result.quarantine))}; "
+            "delete it when you miss nothing."
+        )
     if result.is_well:
         done = f"{plural(len(result.fixed), 'problem')} fixed; " if result.fixed else ""
-        yield paint(f"{done}nothing is wrong.", "good", on=ctx.color)
+        verdict = "nothing is damaged" if result.notes else "nothing is wrong"
+        yield paint(f"{done}{verdict}.", "good", on=ctx.color)
     elif result.curable:
         yield f"{plural(len(result.curable), 'problem')} can be fixed: 'muse doctor --fix'."
     if result.remaining:
         yield f"{plural(len(result.remaining), 'problem')} cannot be fixed from what is here."
+
+
+def _may_hide_more(remedy: Remedy) -> bool:
+    """Tell whether an object is gone that names others."""
+    touches = remedy.finding.touches if remedy.finding is not None else ()
+    return any(touch.kind in {"commit", "tree"} for touch in touches)
 
 
 def _data(result: DoctorResult) -> dict[str, object]:
@@ -71,8 +107,12 @@ def _data(result: DoctorResult) -> dict[str, object]:
 
 
 def _remedy(remedy: Remedy) -> dict[str, object]:
+    from muse.cli.findings import finding_facts
+
+    facts = finding_facts(remedy.finding) if remedy.finding is not None else NO_FACTS
     return {
         "problem": remedy.problem,
         "action": remedy.action or None,
         "way_out": remedy.way_out or None,
+        **facts,
     }

@@ -113,37 +113,22 @@ def _text(ctx: Context, report: VerifyReport) -> Iterator[str]:
 
 def finding_lines(finding: Finding, *, color: bool) -> Iterator[str]:
     """Yield a finding as people read it: what, what it touches, and the way out."""
+    from muse.cli.findings import touch_lines
     from muse.cli.render import paint
 
     style = "error" if finding.severity == "damage" else "warning"
     yield f"{paint(finding.severity, style, on=color)}: {finding.message}"
-    for touch in finding.touches:
-        if touch.commit or touch.path:
-            yield f"  needed by {touch}"
-        elif finding.oid is not None:
-            yield f"  named by {touch}"
+    yield from touch_lines(finding)
     yield f"  {paint('hint', 'hint', on=color)}: {finding.way_out}"
 
 
 def finding_data(finding: Finding) -> dict[str, object]:
     """Return a finding as JSON holds it."""
-    from muse.core.paths import show_path
+    from muse.cli.findings import finding_facts
 
     return {
-        "kind": finding.kind,
+        **finding_facts(finding),
         "severity": finding.severity,
         "message": finding.message,
         "way_out": finding.way_out,
-        "id": finding.oid,
-        "file": None if finding.file is None else show_path(finding.file),
-        "touches": [
-            {
-                "label": touch.label,
-                "commit": touch.commit,
-                "path": None if touch.path is None else show_path(touch.path),
-                "lesser": touch.lesser,
-                "text": str(touch),
-            }
-            for touch in finding.touches
-        ],
     }
