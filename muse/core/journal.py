@@ -113,7 +113,8 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
     body = encode_record(record)
     data = _HEADER.pack(len(body), hashlib.sha256(body).digest()) + body
     path = wal_path(root)
-    io.make_dirs(path.parent, durable=True)
+    if not journal.end:
+        make_folder(root)
     with io.io_errors("write the journal", path):
         # A repository is unpacked from anywhere: what stands here must not lead out of it.
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -136,6 +137,24 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
         finally:
             os.close(fd)
     return Journal((*journal.records, record), journal.end + len(data))
+
+
+def make_folder(root: Path) -> None:
+    """Make the journal's folder where no `init` has, as older programs' did not; durable.
+
+    A writer that dies after it made the folder leaves a name that a power cut takes, with all
+    that the next one records. So a mark stands beside it until the name is durable. The mark need
+    not be: where a cut takes it, the folder is gone as well, or safe.
+    """
+    folder = journal_dir(root)
+    mark = folder.with_name("journal-unsynced")
+    if not folder.is_dir():
+        io.write_bytes_atomic(mark, b"")
+        io.make_dirs(folder)
+    elif not mark.exists():
+        return
+    io.sync_dir(folder.parent)
+    io.remove_file(mark)
 
 
 def doubt(root: Path) -> None:

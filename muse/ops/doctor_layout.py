@@ -16,9 +16,10 @@ from muse.core.checkout_record import checkout_record_path, is_readable_record
 from muse.core.commits import ObjectFormatError, parse_commit
 from muse.core.errors import MuseError
 from muse.core.io import make_dirs
+from muse.core.journal import make_folder
 from muse.core.object_store import ObjectStore
 from muse.core.operations import operations_path, read_operations
-from muse.core.paths import lock_path, muse_dir, show_path, show_text
+from muse.core.paths import journal_dir, lock_path, muse_dir, show_path, show_text
 from muse.core.reflog import read_reflog, reflog_path
 from muse.core.refs import HEADS, short_name
 from muse.core.repo import Repository
@@ -43,7 +44,10 @@ def find_misplaced(repo: Repository, quarantine: Quarantine) -> Iterator[Remedy]
 
         def tidy(path: Path = path) -> None:
             quarantine.move(path)
-            make_dirs(path, durable=True)
+            if path == journal_dir(repo.root):
+                make_folder(repo.root)
+            else:
+                make_dirs(path, durable=True)
 
         problem = f"{show_path(os.fspath(path))} is {kind}, where commands need a folder."
         action = "Move it to the quarantine, and make the folder."

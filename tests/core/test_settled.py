@@ -14,13 +14,13 @@ from muse.core import io, journal, journal_pieces
 from muse.core.errors import IoFailedError
 from muse.core.object_store import ObjectStore
 from muse.core.operations import read_operations
-from muse.core.paths import muse_dir, pack_dir
+from muse.core.paths import MUSE, journal_dir, muse_dir, pack_dir
 from muse.core.repo import Repository, open_repo
 from muse.core.types import raw_object_id
 from muse.ops.init import init
 from tests.core.repos import MAIN, commit_files
 from tests.core.test_durability import Syncs
-from tests.crash.harness import KILLED, Fault, run_faulted
+from tests.crash.harness import KILLED, Fault, every_fault, run_faulted
 
 
 @pytest.fixture
@@ -56,6 +56,41 @@ class TestWhatADeadWriterLeft:
         syncs = Syncs(monkeypatch)
         commit_files(open_repo(repo.root), {b"small": b"y"})
         assert names(syncs) == ["wal"]
+
+    def test_the_name_of_the_journals_folder(
+        self, repo: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """G2: where no `init` made it, one that a dead writer made is synced before a record is."""
+        journal.checkpoint(repo.root)
+        journal_dir(repo.root).rmdir()
+        died_at = []
+
+        def give(root: Path) -> None:
+            commit_files(open_repo(root), {b"small": b"x"})
+
+        for number, outcome in every_fault(repo.root, repo.root.parent / "work", give):
+            work = repo.root.parent / "work"
+            if outcome != KILLED or not journal_dir(work).exists():
+                continue
+            if journal.read_journal(work).records:
+                break
+            with monkeypatch.context() as patch:
+                syncs = Syncs(patch)
+                commit_files(open_repo(work), {b"again": b"y"})
+            if MUSE in names(syncs):
+                died_at.append(number)
+                assert names(syncs).index(MUSE) < names(syncs).index("wal")
+        assert died_at
+        assert not (muse_dir(repo.root.parent / "work") / "journal-unsynced").exists()
+
+    def test_a_journals_folder_that_is_known_costs_nothing(
+        self, repo: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A new journal costs its folder's sync and its own, as ever."""
+        journal.checkpoint(repo.root)
+        syncs = Syncs(monkeypatch)
+        commit_files(repo, {b"small": b"x"})
+        assert names(syncs) == ["journal", "wal"]
 
     def test_an_object_without_a_sync(self, repo: Repository) -> None:
         """G1: one that was stored on the side goes into the record of who refers to it."""

@@ -97,6 +97,14 @@ def staged(root: Path) -> None:
     ok(root, "add", ".")
 
 
+def older(root: Path) -> None:
+    """Make one as an older `init` made it: nothing is committed, and the journal has no folder."""
+    root.mkdir(parents=True)
+    ok(root, "init")
+    (root / ".muse/journal").rmdir()
+    write(root, {"a.txt": "a\n"})
+
+
 def many(root: Path) -> None:
     """Make one with fifty new files: too many for the journal, so they go into a pack."""
     plain(root)
@@ -223,6 +231,7 @@ SCENES: tuple[Scene, ...] = (
     _scene(big, "add big", "add .", least=170),
     _scene(staged, "commit", "commit -m x", least=170),
     _scene(many, "commit 50", "commit -m x", least=130),
+    _scene(older, "add, older init", "add .", least=60),
     _scene(staged, "amend", "commit --amend -m x", least=170),
     _scene(plain, "add, commit", "add .", "commit -m x", least=500),
     _scene(

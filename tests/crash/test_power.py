@@ -55,7 +55,7 @@ def test_there_are_many_states() -> None:
     assert sum(scene.least for scene in SCENES) >= 10_000
 
 
-@pytest.mark.parametrize("name", ["add 50", "add big", "push"])
+@pytest.mark.parametrize("name", ["add 50", "add big", "push", "add, older init"])
 def test_killed_given_again_and_cut(name: str, tmp_path: Path, bench: Bench) -> None:
     """G1, G2, G13: what a dead command left in memory is durable once the next one reports.
 
