@@ -38,8 +38,6 @@ _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
 _NO_FULLFSYNC: Final = {errno.ENOTSUP, errno.ENOTTY, errno.EINVAL}
 # What a system or file system answers that has no nameless files.
 _NO_TMPFILE: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
-# A link in place of a log must not lead out of the repository.
-_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -256,14 +254,36 @@ class NewFile:
         self.abandon()
 
 
-def replace_link(target: bytes, name: bytes, *, folder_fd: int, family: temps.Family) -> None:
-    """Make a symlink in an open folder, in one step over what is there; may raise OSError."""
+def replace_link(
+    target: bytes, name: bytes, *, folder_fd: int, family: temps.Family, name_dir: Path
+) -> None:
+    """Make a symlink in an open folder, in one step over what is there; may raise OSError.
+
+    Args:
+        target: Where it leads.
+        name: Its name in the folder.
+        folder_fd: The folder, opened.
+        family: Of the temp beside it, where ``name_dir`` will not do.
+        name_dir: A swept folder to rename from, as for `NewFile`. A link cannot be locked: the
+            caller holds the write lock, and the sweep asks for that.
+    """
+    swept = os.path.join(os.path.abspath(name_dir), temps.new_name(temps.MUTABLE))
+    # It may be missing, or on another file system than the folder.
+    with contextlib.suppress(OSError):
+        _rename_link(target, os.fsencode(swept), name, folder_fd=folder_fd)
+        return
     temp = os.fsencode(temps.new_name(family))
-    os.symlink(target, temp, dir_fd=folder_fd)
+    _rename_link(target, temp, name, folder_fd=folder_fd, temp_fd=folder_fd)
+
+
+def _rename_link(
+    target: bytes, temp: bytes, name: bytes, *, folder_fd: int, temp_fd: int | None = None
+) -> None:
+    os.symlink(target, temp, dir_fd=temp_fd)
     try:
-        os.replace(temp, name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+        os.replace(temp, name, src_dir_fd=temp_fd, dst_dir_fd=folder_fd)
     except OSError:
-        os.unlink(temp, dir_fd=folder_fd)
+        os.unlink(temp, dir_fd=temp_fd)
         raise
 
 
@@ -330,35 +350,6 @@ def write_bytes_atomic(
 def write_text_atomic(path: Path, text: str, *, durable: bool = False) -> None:
     """Replace a file's text; see `write_bytes_atomic`."""
     write_bytes_atomic(path, text.encode("utf-8", "surrogateescape"), durable=durable)
-
-
-def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
-    """Append one line in one write; a torn line left by a crash is closed first.
-
-    Args:
-        path: The file; missing folders are made.
-        line: Without its newline; newlines inside are the caller's mistake.
-        durable: Sync the file and, when it is new, its folder.
-    """
-    assert b"\n" not in line
-    with io_errors("append to", path):
-        try:
-            fd = os.open(path, _APPEND, 0o644)
-        except FileNotFoundError:
-            make_dirs(path.parent, durable=durable)
-            fd = os.open(path, _APPEND, 0o644)
-        try:
-            size = os.fstat(fd).st_size
-            torn = size and os.pread(fd, 1, size - 1) != b"\n"
-            data = (b"\n" if torn else b"") + line + b"\n"
-            if os.write(fd, data) != len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if durable:
-                sync_fd(fd)
-        finally:
-            os.close(fd)
-    if durable and not size:
-        sync_dir(path.parent)
 
 
 def remove_file(path: Path) -> bool:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from muse.core import codec, io, shallow
+from muse.core import append, codec, io, shallow
 from muse.core.errors import IoFailedError, OversizeError
 from muse.core.plain_files import STAGE_BYTES, open_plain
 from muse.core.real_folders import check_way
@@ -80,7 +80,7 @@ def append_line(path: Path, line: bytes) -> None:
     check_way(path)
     if path.is_dir():
         remove_empty_dirs(path)
-    io.append_line(path, line)
+    append.append_line(path, line)
 
 
 def write_file(muse: Path, name: str, data: bytes | None) -> None:

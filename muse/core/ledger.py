@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from muse.core.io import append_line, read_bytes, write_bytes_atomic
+from muse.core.append import append_line
+from muse.core.io import read_bytes, write_bytes_atomic
 from muse.core.paths import health_dir
 from muse.core.plain_files import RECORD_BYTES
 from muse.core.sweep import ORPHAN, REMOVED, SweepReport, TempFinding

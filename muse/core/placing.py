@@ -6,7 +6,8 @@ turns into a symlink meanwhile can make anything appear, or vanish, outside (G11
 
 Every file is written nameless where the system allows it, and appears whole, so that a kill leaves
 each file old or new and never torn (G3, G5). The name that it is renamed from lies in a folder
-that is swept; elsewhere it lies beside the file, and the next checkout removes it (G6).
+that is swept; elsewhere it lies beside the file, and the next command that writes there removes it
+(G6).
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class Placer:
         if over is None:
             os.symlink(target, name, dir_fd=folder)
         else:
-            replace_link(target, name, folder_fd=folder, family=temps.RESTORE)
+            name_dir = muse_dir(self._root) / "tmp"
+            replace_link(target, name, folder_fd=folder, family=temps.RESTORE, name_dir=name_dir)
 
     def _write_file(
         self,

@@ -2,7 +2,8 @@
 
 A temp whose lock is held belongs to a running process and stays (*in use*). One of ours whose
 lock is free is an orphan. A foreign object temp younger than its gate stays (*waiting*), since an
-older version may be writing it without a lock.
+older version may be writing it without a lock. A link has no lock of its own: ours are made under
+the write lock, and while that is free, their makers are dead.
 
 A clean sweep must cost next to nothing, so folders are not listed but compared with their mtime
 at the last sweep that found them clean. As with git's racy index, a folder that changed within
@@ -20,9 +21,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from muse.core import codec, temps
-from muse.core.errors import MuseError, OversizeError
+from muse.core.errors import IoFailedError, LockedError, MuseError, OversizeError
 from muse.core.io import lock_file, write_bytes_atomic
-from muse.core.paths import muse_dir, show_path, sweep_state_path
+from muse.core.lock import WriteLock, find_owner
+from muse.core.paths import MUSE, muse_dir, show_path, sweep_state_path
 from muse.core.plain_files import RECORD_BYTES, read_plain
 
 RACY_NS: Final = 2_000_000_000
@@ -41,6 +43,7 @@ IN_USE: Final = "in use"
 WAITING: Final = "waiting"
 ORPHAN: Final = "orphan"
 REMOVED: Final = "removed"
+_LOCKED: Final = "a running process holds the write lock"
 
 
 class TempFinding(NamedTuple):
@@ -127,6 +130,9 @@ def _examine(
     def found(state: str, reason: str) -> TempFinding:
         return TempFinding(family.name, shown, size, round(age_s, 1), state, reason, pid)
 
+    if temps.is_ours(name, family) and os.path.islink(full):
+        state, reason = _examine_link(full, remove=remove)
+        return found(state, reason) if state else None
     try:
         # O_NOFOLLOW and O_NONBLOCK: a planted link or pipe must not lead or hold us anywhere.
         fd = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -155,6 +161,26 @@ def _examine(
     finally:
         os.close(fd)
     return found(REMOVED, "its writer is gone")
+
+
+def _examine_link(full: str, *, remove: bool) -> tuple[str, str]:
+    """Return state and reason of a link with a temp's name; no state when it is gone."""
+    root = next((at.parent for at in Path(full).parents if at.name == MUSE), None)
+    if root is None:
+        return ORPHAN, "is not a regular file, left alone"
+    if not remove:
+        busy = find_owner(root) is not None
+        return (IN_USE, _LOCKED) if busy else (ORPHAN, "its writer is gone")
+    try:
+        with WriteLock(root, command="sweep", wait_s=0):
+            os.unlink(full)
+    except LockedError:
+        return IN_USE, _LOCKED
+    except FileNotFoundError:
+        return "", ""
+    except (IoFailedError, OSError) as error:
+        return ORPHAN, f"cannot be removed: {os.strerror(error.errno or 0)}"
+    return REMOVED, "its writer is gone"
 
 
 def sweep_mutable_temps(folder: Path, *, remove: bool = True) -> list[TempFinding]:

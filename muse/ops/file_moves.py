@@ -117,7 +117,10 @@ def apply_moves(
         Killed at any point: each file is old or new; doing it again does the rest.
     """
     done = 0
+    folders = {move.path.rpartition(b"/")[0] for move in moves if move.entry is not None}
     with Placer(repo.root, repo.objects, sync=sync) as placer:
+        for folder in sorted(folders):
+            placer.remove_own_temps(folder)
         for move in sorted(moves, key=lambda move: move.entry is not None):
             if move.entry is None and move.over is not None:
                 placer.remove(move.path, over=move.over)

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from muse.core import sweep, temps
+from muse.core.append import append_line
 from muse.core.errors import LockedError
-from muse.core.io import NewFile, append_line, write_text_atomic
+from muse.core.io import NewFile, write_text_atomic
 from muse.core.ledger import read_ledger
 from muse.core.lock import WriteLock, find_owner
 from muse.core.paths import muse_dir
@@ -85,6 +86,24 @@ class TestWhatIsRemoved:
         os.mkfifo(muse_dir(root) / "tmp" / ".muse-tmp-pipe")
         states = Counter(f.state for f in sweep.sweep_repository(root).findings)
         assert states == {sweep.ORPHAN: 2}
+        assert target.read_text() == "mine"
+
+    def test_a_link_of_ours_goes_while_nobody_writes(self, root: Path, tmp_path: Path) -> None:
+        """A link cannot be locked: while the write lock is held it may be needed (G6, G7)."""
+        target = tmp_path / "target"
+        target.write_text("mine")
+        link = muse_dir(root) / "tmp" / temps.new_name(temps.MUTABLE)
+        link.symlink_to(target)
+        with WriteLock(root, command="test"):
+            for remove in (True, False):
+                [found] = sweep.sweep_repository(root, remove=remove).findings
+                assert found.state == sweep.IN_USE
+        [found] = sweep.sweep_repository(root, remove=False).findings
+        assert found.state == sweep.ORPHAN
+        assert link.is_symlink()
+        [found] = sweep.sweep_repository(root).findings
+        assert (found.state, found.pid) == (sweep.REMOVED, os.getpid())
+        assert not link.is_symlink()
         assert target.read_text() == "mine"
 
     def test_real_files_stay(self, root: Path) -> None:
