@@ -17,6 +17,7 @@ from pathlib import Path
 from muse.ops.init import init
 from muse_tui import messages
 from muse_tui.app import MuseApp
+from muse_tui.cli import settle_memory
 from muse_tui.model import FileRow, Live, StatusDelta
 
 CHANGED = (1, 100, 1_000, 10_000)
@@ -60,4 +61,5 @@ async def measure(folder: Path, rows: int) -> dict[str, list[float]]:
 
 
 if __name__ == "__main__":
+    settle_memory()
     print(json.dumps(asyncio.run(measure(Path(sys.argv[1]), int(sys.argv[2])))))

@@ -94,6 +94,8 @@ class MainScreen(
     def _show_status(self, event: messages.StatusChanged) -> None:
         delta = event.delta
         self.scanning = delta.more
+        key = self.diff.key
+        before = self._rows_of(key)
         if delta.reset:
             self.tree_list.replace(delta.tree)
             self.staged.replace(delta.staged)
@@ -101,14 +103,18 @@ class MainScreen(
             self.tree_list.update_rows(delta.tree, delta.tree_gone)
             self.staged.update_rows(delta.staged, delta.staged_gone)
         self.refresh_faces()
-        key = self.diff.key
         if key is not None and key.source is not Source.COMMIT:
-            touched = {row.path for row in (*delta.tree, *delta.staged)}
-            touched.update(delta.tree_gone, delta.staged_gone, delta.touched)
-            if delta.reset or key.path in touched:
+            after = self._rows_of(key)
+            moved = any(new is not old for new, old in zip(after, before, strict=True))
+            if delta.reset or moved or key.path in delta.touched:
                 self.ask_diff(self.key_under_cursor(), now=True)
         elif self.wanted is None:
             self.ask_diff(self.key_under_cursor())
+
+    def _rows_of(self, key: DiffKey | None) -> tuple[FileRow | None, FileRow | None]:
+        """Return the rows of the file that the diff shows, in the working tree and the stage."""
+        path = b"" if key is None else key.path
+        return self.tree_list.rows.get(path), self.staged.rows.get(path)
 
     @on(messages.HeadChanged)
     def _show_head(self, event: messages.HeadChanged) -> None:

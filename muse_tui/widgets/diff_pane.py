@@ -41,6 +41,8 @@ class DiffList(VirtualList[DiffRow, RowKey]):
 
     def tell(self, doc: DiffDoc | None) -> None:
         """Show another diff; the same file keeps its place, another one begins at its top."""
+        if doc is not None and doc == self.doc:
+            return  # read anew, because its file was touched, and the same: nothing is drawn
         same = doc is not None and self.doc is not None and doc.key == self.doc.key
         self.doc = doc
         lines = doc.lines if doc is not None else ()

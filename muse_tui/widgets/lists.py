@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from operator import attrgetter
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -28,7 +29,7 @@ class FileList(VirtualList[FileRow, bytes]):
     """Changed files: mark, path with its name in front of everything, lines added and removed."""
 
     def __init__(self, part: Part, *, framed: bool = True, id: str | None = None) -> None:
-        super().__init__(lambda row: row.path, is_sorted=True, framed=framed, id=id or part.value)
+        super().__init__(attrgetter("path"), is_sorted=True, framed=framed, id=id or part.value)
         self.part = part
 
     def row_text(self, row: FileRow) -> str:

@@ -1,8 +1,9 @@
 """The rows of a list and where each one is: kept apart from the widget that draws them.
 
-Rows are known by key, never by index. Files are kept sorted by path, so that a change of K rows
-costs K searches by bisection whatever the length of the list; commits keep the order in which
-they came. A filter is a second, shorter list of the same rows.
+Rows are known by key, never by index. Files are kept sorted by path, with the paths in a list of
+their own, so that a change of K rows costs K searches by bisection that never leave C, whatever
+the length of the list; commits keep the order in which they came. A filter is a second, shorter
+list of the same rows.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ class Rows(Generic[R, K]):
         self._sorted = is_sorted
         self._all: list[R] = []
         self._shown: list[R] = self._all
+        # Beside each list of sorted rows stand their keys.
+        self._all_keys: list[K] = []
+        self._shown_keys: list[K] = self._all_keys
         self._keep: Callable[[R], bool] | None = None
         self._where: dict[K, int] | None = None
 
@@ -55,6 +59,12 @@ class Rows(Generic[R, K]):
         """Return all rows, also those that the filter hides."""
         return self._all
 
+    def get(self, key: K) -> R | None:
+        """Return the row of a key, also one that the filter hides; only for sorted rows."""
+        index = _bisect(self._all_keys, key)
+        found = index < len(self._all_keys) and self._all_keys[index] == key
+        return self._all[index] if found else None
+
     def shown(self, start: int, end: int) -> list[R]:
         """Return the visible rows from ``start`` up to ``end``."""
         return self._shown[max(start, 0) : end]
@@ -62,21 +72,21 @@ class Rows(Generic[R, K]):
     def find(self, key: K) -> int:
         """Return the visible index of a key, or -1."""
         if self._sorted:
-            index = self._bisect(self._shown, key)
-            if index < len(self._shown) and self._key(self._shown[index]) == key:
-                return index
-            return -1
+            index = _bisect(self._shown_keys, key)
+            found = index < len(self._shown_keys) and self._shown_keys[index] == key
+            return index if found else -1
         if self._where is None:
             self._where = {self._key(row): at for at, row in enumerate(self._shown)}
         return self._where.get(key, -1)
 
     def near(self, key: K) -> int:
         """Return where a key that has gone would stand; only for sorted rows."""
-        return self._bisect(self._shown, key) if self._sorted else -1
+        return _bisect(self._shown_keys, key) if self._sorted else -1
 
     def replace(self, rows: Iterable[R]) -> None:
         """Begin again with these rows (sorted already, when the list is sorted)."""
         self._all = list(rows)
+        self._all_keys = list(map(self._key, self._all)) if self._sorted else []
         self._refilter()
 
     def filter(self, keep: Callable[[R], bool] | None) -> None:
@@ -91,78 +101,72 @@ class Rows(Generic[R, K]):
         whose rows are not looked at.
         """
         assert self._sorted
-        new = {self._key(row): row for row in changed}
+        new = dict(zip(map(self._key, changed), changed, strict=True))
         dropped = [key for key in dict.fromkeys(gone) if key not in new]
-        _splice(self._all, new, dropped, self._key)
+        _splice(self._all, self._all_keys, new, dropped)
         keep = self._keep
         if keep is not None:
             shown = {key: row for key, row in new.items() if keep(row)}
             dropped += [key for key in new if key not in shown]
-            _splice(self._shown, shown, dropped, self._key)
-
-    def _bisect(self, rows: list[R], key: K) -> int:
-        order: Callable[[R], Any] = self._key
-        wanted: Any = key
-        return bisect_left(rows, wanted, key=order)
+            _splice(self._shown, self._shown_keys, shown, dropped)
 
     def _refilter(self) -> None:
         keep = self._keep
-        self._shown = self._all if keep is None else [row for row in self._all if keep(row)]
+        if keep is None:
+            self._shown, self._shown_keys = self._all, self._all_keys
+        else:
+            self._shown = [row for row in self._all if keep(row)]
+            self._shown_keys = list(map(self._key, self._shown)) if self._sorted else []
         self._where = None
 
 
-def _find_from(start: int, rows: list[R], key: K, key_of: Callable[[R], Any]) -> int:
-    """Return where a key stands or would stand, not before ``start``.
-
-    Steps that double, then a bisection: what lies near is found with few looks.
-    """
-    low, step, count = start, 1, len(rows)
-    high = start
-    while high < count and key_of(rows[high]) < key:
-        low = high + 1
-        high += step
-        step *= 2
-    wanted: Any = key
-    return bisect_left(rows, wanted, low, min(high, count), key=key_of)
+def _bisect(keys: list[K], key: K, low: int = 0) -> int:
+    sortable: Any = keys
+    return bisect_left(sortable, key, low)
 
 
-def _splice(
-    rows: list[R],
-    changed: Mapping[K, R],
-    gone: Iterable[K],
-    key_of: Callable[[R], Any],
-) -> None:
+def _splice(rows: list[R], keys: list[K], changed: Mapping[K, R], gone: Iterable[K]) -> None:
     """Put rows into a sorted list, in place of those with their keys, and take others out."""
-    # (where, 0 to insert before that row and 1 to drop it, the row)
-    edits: list[tuple[int, int, R | None]] = []
+    # (where, 0 to insert before that row and 1 to drop it, the key, the row)
+    edits: list[tuple[int, int, K, R | None]] = []
     order: Any = sorted(changed.items(), key=itemgetter(0))
-    at = 0
+    at, count = 0, len(keys)
     for key, row in order:
-        at = _find_from(at, rows, key, key_of)
-        if at < len(rows) and key_of(rows[at]) == key:
+        at = _bisect(keys, key, at)
+        if at < count and keys[at] == key:
             rows[at] = row
         else:
-            edits.append((at, 0, row))
+            edits.append((at, 0, key, row))
     out: Any = gone
     at = 0
     for key in sorted(out):
-        at = _find_from(at, rows, key, key_of)
-        if at < len(rows) and key_of(rows[at]) == key:
-            edits.append((at, 1, None))
+        at = _bisect(keys, key, at)
+        if at < count and keys[at] == key:
+            edits.append((at, 1, key, None))
     edits.sort(key=itemgetter(0, 1))
     if len(edits) <= _COPY_FROM:
-        for at, drop, inserted in reversed(edits):
+        for at, drop, key, inserted in reversed(edits):
             if drop:
-                del rows[at]
+                del rows[at], keys[at]
             elif inserted is not None:
                 rows.insert(at, inserted)
+                keys.insert(at, key)
         return
-    copy: list[R] = []
+    _copy(rows, edits, itemgetter(3))
+    _copy(keys, edits, itemgetter(2))
+
+
+def _copy(
+    items: list[Any], edits: list[tuple[int, int, K, R | None]], new: Callable[..., Any]
+) -> None:
+    """Make many edits by one copy of a list."""
+    copy: list[Any] = []
     done = 0
-    for at, drop, inserted in edits:
-        copy += rows[done:at]
-        if inserted is not None:
-            copy.append(inserted)
+    for edit in edits:
+        at, drop = edit[:2]
+        copy += items[done:at]
+        if not drop:
+            copy.append(new(edit))
         done = at + drop
-    copy += rows[done:]
-    rows[:] = copy
+    copy += items[done:]
+    items[:] = copy

@@ -100,16 +100,21 @@ class VirtualList(DrawnList[R, K], can_focus=True):
 
     def update_rows(self, changed: Sequence[R], gone: Sequence[K]) -> None:
         """Insert, replace and remove rows by key (sorted lists only)."""
-        before = len(self.rows)
+        before, seen = len(self.rows), self._in_sight()
         top, offset = self._top()
         self.rows.update(changed, gone)
-        if not gone and len(self.rows) == before and len(changed) <= self.size.height:
-            for row in changed:
-                index = self.rows.find(self.row_key(row))
-                if index >= 0:
-                    self.refresh_line(index)
+        if gone or len(self.rows) != before:
+            self._settle(top, offset)
             return
-        self._settle(top, offset)
+        first = self.scroll_offset.y
+        for line, (old, new) in enumerate(zip(seen, self._in_sight(), strict=True)):
+            if new is not old:
+                self.refresh_line(first + line)
+
+    def _in_sight(self) -> list[R]:
+        """Return the rows that are on the screen."""
+        top = self.scroll_offset.y
+        return self.rows.shown(top, top + self.size.height)
 
     def set_face(self, *lines: str) -> None:
         """Say what an empty list shows: the first line is its heading."""
