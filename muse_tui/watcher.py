@@ -19,14 +19,23 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+
+from muse_tui.bell import Bell
 
 BATCH_LIMIT = 2_000
 LATE_S = 3.0
 AGAIN_S = 0.35
-# The step is how long a quiet moment is and how often the watcher wakes: 10 ms costs 0.5 % CPU.
-_DEBOUNCE_MS, _STEP_MS, _TIMEOUT_MS = 100, 20, 1_000
+TURN_S = 1.0
+# The step is how long a quiet moment is, and how often it is looked whether one has come.
+_DEBOUNCE_MS = 100
+# Without a bell one has to look all the time: 10 ms would cost 0.5 % CPU.
+_STEP_MS, _TIMEOUT_MS = 20, 1_000
+# With one it is looked when it has rung, and for so long.
+_BELL_STEP_MS, _BELL_TIMEOUT_MS = 5, 20
+# What comes right after a batch is answered together.
+_REST_S = 0.02
 _META = ("HEAD", "code/stage.msgpack", "config.toml")
 
 
@@ -134,6 +143,7 @@ class Watcher:
         self._is_temp = is_temp
         self._root, self._hear, self._tell = root, hear, tell
         self.poll_s, self.sweep_s = poll_s, sweep_s
+        self.bell = Bell()
         self._stop = threading.Event()
         self._again: dict[bytes, float] = {}
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -157,23 +167,10 @@ class Watcher:
                 self._poll(_reason(error))
 
     def _watch(self) -> None:
-        from watchfiles import watch  # start-up time
-
         last_turn = time.monotonic()
         last_sweep = last_turn
         first = True
-        turns = watch(
-            self._root,
-            watch_filter=None,
-            debounce=_DEBOUNCE_MS,
-            step=_STEP_MS,
-            rust_timeout=_TIMEOUT_MS,
-            yield_on_timeout=True,
-            stop_event=self._stop,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        )
-        for events in turns:
+        for events in self._turns():
             now = time.monotonic()
             if first:
                 first = False
@@ -191,6 +188,41 @@ class Watcher:
                     last_sweep = now
                 self._hear(hint)
             last_turn = time.monotonic()
+
+    def _turns(self) -> Iterator[set[tuple[int, str]]]:
+        """Yield events as soon as a quiet moment follows them, and nothing now and then."""
+        looks = self._looks(_BELL_STEP_MS, _BELL_TIMEOUT_MS)
+        events = next(looks, None)  # the watches stand when this is over
+        if not self.bell.hang():
+            looks = self._looks(_STEP_MS, _TIMEOUT_MS)
+            events = next(looks, None)
+            while events is not None:
+                yield events
+                events = next(looks, None)
+            return
+        while events is not None:
+            yield events
+            if events:
+                self._stop.wait(_REST_S)
+            else:
+                # Whether it rang or not: a look costs little, and a late event is found by it.
+                self.bell.wait(AGAIN_S if self._again else TURN_S)
+            events = next(looks, None)
+
+    def _looks(self, step_ms: int, timeout_ms: int) -> Iterator[set[tuple[int, str]]]:
+        from watchfiles import watch  # start-up time
+
+        return watch(  # type: ignore[return-value]
+            self._root,
+            watch_filter=None,
+            debounce=_DEBOUNCE_MS,
+            step=step_ms,
+            rust_timeout=timeout_ms,
+            yield_on_timeout=True,
+            stop_event=self._stop,
+            raise_interrupt=False,
+            ignore_permission_denied=True,
+        )
 
     def _with_second_looks(self, hint: Hint, now: float) -> Hint:
         """Add the folders whose second look is due; remember the new ones."""

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
+import queue
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
+import watchfiles
 from rich.style import Style
 from textual.strip import Strip
 
 from muse.core.status import StatusEngine
 from muse.ops.branch import create_branch
 from muse.ops.switch import switch
-from muse_tui.model import FileRow, Live, StatusDelta
+from muse_tui.bell import Bell
+from muse_tui.model import DiffDoc, FileRow, Live, StatusDelta
 from muse_tui.watcher import BATCH_LIMIT, Hint, Watcher, sort_events
+from muse_tui.widgets.diff_pane import DiffList
+from muse_tui.widgets.diff_rows import DiffRow
 from muse_tui.widgets.lists import TreeList
-from tests.tui.conftest import Open, Song, Stage
+from tests.tui.conftest import DEADLINE_S, Open, Song, Stage
 
 pytestmark = pytest.mark.tui
+
+_WAKES_OF_TWO_SECONDS = 24
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> None:
@@ -216,6 +226,115 @@ class TestQuiet:
             assert sum(len(delta.tree) for delta in deltas) <= 2
             assert set(drawn) == {"many/020.txt"}
 
+    async def test_a_touched_file_that_reads_the_same_draws_no_diff(
+        self, song: Song, opened: Open, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its diff is read again, because its bytes might differ; the same one is not drawn."""
+        song.write("verse.txt", "another line\n")
+        async with opened(song.root) as stage:
+            await stage.until(stage.diff_text)
+            await stage.until(lambda: stage.tree()["verse.txt"].added == 1)
+            told: list[DiffDoc | None] = []
+            drawn: list[object] = []
+            tell, row_line = DiffList.tell, DiffList.row_line
+
+            def heard(pane: DiffList, doc: DiffDoc | None) -> None:
+                told.append(doc)
+                tell(pane, doc)
+
+            def counted(pane: DiffList, row: DiffRow, *, width: int, base: Style) -> Strip:
+                drawn.append(row)
+                return row_line(pane, row, width=width, base=base)
+
+            monkeypatch.setattr(DiffList, "tell", heard)
+            monkeypatch.setattr(DiffList, "row_line", counted)
+            os.utime(song.root / "verse.txt")
+            await stage.until(lambda: told)
+            assert not drawn
+            song.write("verse.txt", "yet another line\n")
+            await stage.until(lambda: "+yet another line" in stage.diff_text())
+            await stage.until(lambda: drawn)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
+class TestBell:
+    def test_it_rings_for_one_thread_only(self, tmp_path: Path) -> None:
+        """An event wakes the thread that hung it up, also one from before it waits."""
+        rung: list[bool] = []
+        hung, written = threading.Event(), threading.Event()
+
+        def listen() -> None:
+            turns = watchfiles.watch(tmp_path, step=5, rust_timeout=5, yield_on_timeout=True)
+            next(turns)
+            bell = Bell()
+            assert bell.hang()
+            rung.append(bell.wait(0.01))
+            hung.set()
+            written.wait(DEADLINE_S)
+            rung.append(bell.wait(DEADLINE_S))
+            turns.close()
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        assert hung.wait(DEADLINE_S)
+        (tmp_path / "a.txt").write_text("x\n")
+        written.set()
+        thread.join(DEADLINE_S)
+        assert rung == [False, True]
+
+    def test_without_watches_there_is_nothing_to_hang_it_on(self, tmp_path: Path) -> None:
+        """A process that watches nothing is told so, and looks by itself."""
+        script = "from muse_tui.bell import Bell; print(Bell().hang())"
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True
+        )
+        assert done.stdout == b"False\n"
+
+    def test_a_quiet_tree_is_looked_at_now_and_then(self, tmp_path: Path) -> None:
+        """While nothing happens the watcher wakes some times a second, not at each step."""
+        assert wakes(tmp_path, Bell()) <= _WAKES_OF_TWO_SECONDS
+        assert wakes(tmp_path, Mute()) > _WAKES_OF_TWO_SECONDS  # or the count would see nothing
+
+    def test_where_it_cannot_be_hung_up_events_come_as_well(self, tmp_path: Path) -> None:
+        """The watcher looks at every step then."""
+        heard: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+        told = threading.Event()
+        watcher = Watcher(str(tmp_path), heard.put, lambda *_: told.set())
+        watcher.bell = Mute()
+        watcher.start()
+        assert told.wait(DEADLINE_S)
+        (tmp_path / "a.txt").write_text("x\n")
+        assert heard.get(timeout=DEADLINE_S).paths == {b"a.txt"}
+        watcher.stop()
+
+
+class Mute(Bell):
+    """A bell that cannot be hung up, as elsewhere than on Linux."""
+
+    def hang(self) -> bool:
+        """Refuse."""
+        return False
+
+
+def wakes(root: Path, bell: Bell) -> int:
+    """How often a watcher's thread waits for something in two seconds of a quiet tree."""
+    told = threading.Event()
+    watcher = Watcher(str(root), lambda _: None, lambda *_: told.set())
+    watcher.bell = bell
+    watcher.start()
+    assert told.wait(DEADLINE_S)
+    status = Path(f"/proc/self/task/{watcher._thread.native_id}/status")
+
+    def waits() -> int:
+        text = status.read_text()
+        return int(re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)[0])
+
+    before = waits()
+    time.sleep(2.0)
+    after = waits()
+    watcher.stop()
+    return after - before
+
 
 class TestHints:
     def test_events_are_sorted(self, tmp_path: Path) -> None:
@@ -252,7 +371,6 @@ class TestHints:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Out of watches, everything is looked at now and then, and the reason is told."""
-        import watchfiles
 
         def refuse(*args: object, **options: object) -> None:
             raise OSError(28, "OS file watch limit reached")
