@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from muse_tui import keymap, leaving, messages
@@ -28,6 +30,7 @@ from muse_tui.model import (
 )
 from muse_tui.screens import boxes
 from muse_tui.screens.main import MainScreen
+from muse_tui.terminal import Terminal
 from muse_tui.themes import THEMES, defaults
 
 _NEWS = {
@@ -66,6 +69,11 @@ class MuseApp(App[int]):
         self.theme = THEMES[0].name
         self.main = MainScreen()
         self._opened = False
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return our own driver where Textual would take its usual one."""
+        found = super().get_driver_class()
+        return Terminal if found is LinuxDriver else found
 
     # Life -------------------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class Lane:
         self.handlers: dict[str, Handler] = {}
         self._engine = engine
         self._waiting: dict[str, int] = {}
+        self._unanswered = 0
+        self._ending = False
         self._lock = threading.Lock()
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -60,17 +62,26 @@ class Lane:
                 self._waiting[item.method] = item.number
             if older is not None:
                 self._engine.send("superseded", older, None)
+        with self._lock:
+            self._unanswered += isinstance(item, Request)
         self.queue.put(item)
 
-    def stop(self) -> None:
-        """Let the lane finish what it does, and no more."""
+    def finish(self) -> None:
+        """Do what was asked for and is not done; nothing else, as nobody would see it."""
+        with self._lock:
+            self._ending = True
+            if not self._unanswered:
+                return
         self.queue.put(None)
+        self.thread.join()
 
     def _run(self) -> None:
         while (item := self.queue.get()) is not None:
             if isinstance(item, Request):
                 self._answer(item)
-            else:
+                with self._lock:
+                    self._unanswered -= 1
+            elif not self._ending:
                 try:
                     item()
                 except BaseException as error:  # noqa: BLE001 - a bug is shown, the lane goes on
@@ -166,6 +177,8 @@ class Engine:
             pass
         desk.note_end(clean=clean)
         self.send("closed", 0, None)
+        # The last keys may have staged or discarded something: who leaves does not wait for it.
+        self.state.finish()
         desk.close()
 
 

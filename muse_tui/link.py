@@ -150,6 +150,17 @@ class EngineLink:
             self._listen()
         self._hear("lost", restarted)
 
+    def ask(self, method: str, /, **args: object) -> asyncio.Future[object]:
+        """Ask the engine at once; what `call` would return or raise is in the future."""
+        assert self._loop is not None
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[object] = self._loop.create_future()
+        self._waiting[number] = future
+        future.add_done_callback(lambda _: self._waiting.pop(number, None))
+        self._send((method, number, args))
+        return future
+
     async def call(self, method: str, /, **args: object) -> object:
         """Ask the engine and wait for the answer.
 
@@ -157,16 +168,7 @@ class EngineLink:
             EngineError: It refused, failed, or died.
             SupersededError: A newer request of the same group replaced this one.
         """
-        assert self._loop is not None
-        self._next += 1
-        number = self._next
-        future: asyncio.Future[object] = self._loop.create_future()
-        self._waiting[number] = future
-        self._send((method, number, args))
-        try:
-            return await future
-        finally:
-            self._waiting.pop(number, None)
+        return await self.ask(method, **args)
 
     def tell(self, method: str, /, **args: object) -> None:
         """Tell the engine something without waiting for an answer."""

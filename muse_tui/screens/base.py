@@ -120,11 +120,15 @@ class ActionBase(Screen[None]):
 
     # Asking -----------------------------------------------------------------------------------
 
-    @work(group="requests", exit_on_error=False)
-    async def request(self, method: str, **args: object) -> None:
+    def request(self, method: str, **args: object) -> None:
         """Ask the engine to do something; show what it did, or why not."""
+        # Asked before anything else runs: the next key may leave, and this one was pressed.
+        self._show_done(self.engine.ask(method, **args))
+
+    @work(group="requests", exit_on_error=False)
+    async def _show_done(self, answer: asyncio.Future[object]) -> None:
         try:
-            done = await self.engine.call(method, **args)
+            done = await answer
         except Exception as error:  # noqa: BLE001 - everything that fails is shown
             self.show_problem(error)
             return

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from muse.core.repo import open_repo
+from muse.core.status import StatusEngine
 from muse.ops.init import init
 from muse.ops.remote import add_remote
 from muse_tui.backend import drafts
@@ -35,6 +36,15 @@ def start() -> Iterator[Callable[..., Terminal]]:
     yield begin
     for terminal in running:
         terminal.close()
+
+
+def wakes(pid: int) -> int:
+    """How often the threads of a process have waited for something so far."""
+    found = 0
+    for task in Path(f"/proc/{pid}/task").glob("*/status"):
+        text = task.read_text()
+        found += int(re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", text, re.MULTILINE)[0])
+    return found
 
 
 class TestSession:
@@ -90,7 +100,66 @@ class TestSession:
         assert again.is_restored()
 
 
+class TestKeys:
+    def test_escape_arrows_and_letters_in_pieces_arrive(
+        self, song: Song, start: Callable[..., Terminal]
+    ) -> None:
+        """An escape alone is a key, before other bytes it is not; half a letter waits."""
+        song.write("idea.md", "x\n")
+        song.write("jot.md", "x\n")
+        terminal = start(song.root)
+        terminal.until("2 changed")
+        terminal.send("\x1b[B")
+        terminal.until(lambda: "jot.md" in terminal.screen.display[1].partition("Diff")[2])
+        terminal.send(" c")
+        terminal.until("ctrl+s commit")
+        for byte in "Café".encode():
+            terminal.process.send(bytes([byte]))
+            terminal.read()
+        terminal.until("Café")
+        terminal.send("\x1b")
+        terminal.until(lambda: "ctrl+s commit" not in terminal.text())
+        assert drafts.read_draft(song.root).text == "Café"
+
+    def test_what_was_asked_for_before_leaving_is_done(
+        self, song: Song, start: Callable[..., Terminal]
+    ) -> None:
+        """``a`` and ``q`` at once: all is staged, though the window is gone already."""
+        for number in range(400):
+            song.write(f"many/{number:03}.txt", f"{number}\n" * 500)
+        terminal = start(song.root)
+        terminal.until("400 changed")
+        engine = terminal.children(terminal.interface())[0]
+        terminal.send("aq")
+        assert terminal.wait() == 0
+        deadline = time.monotonic() + DEADLINE_S
+        while is_running(engine):
+            assert time.monotonic() < deadline, "the engine stays"
+            time.sleep(0.02)
+        repo = open_repo(song.root)
+        status = StatusEngine(repo.root, repo.objects, repo.refs, config=repo.config)
+        marks = [(entry.staged, entry.unstaged) for entry in status.refresh_all().entries]
+        assert marks == [("A", " ")] * 400
+
+
 class TestIdle:
+    @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="nothing counts wakes here")
+    def test_nobody_wakes(self, song: Song, start: Callable[..., Terminal]) -> None:
+        """While nothing happens the interface sleeps, and the engine wakes some times a second."""
+        terminal = start(song.root)
+        terminal.until("Nothing changed.")
+        interface = terminal.interface()
+        pids = (interface, terminal.children(interface)[0])
+        woken: list[int] = []
+        for _ in range(10):  # what follows the first frame ends at some time
+            terminal.read()
+            before = [wakes(pid) for pid in pids]
+            time.sleep(2.0)
+            woken = [wakes(pid) - old for pid, old in zip(pids, before, strict=True)]
+            if woken[0] <= 2 and woken[1] <= 2 * 12:
+                return
+        raise AssertionError(f"they woke {woken} times in two seconds")
+
     @pytest.mark.skipif(shutil.which("strace") is None, reason="nothing here traces system calls")
     def test_nothing_is_written(
         self, song: Song, start: Callable[..., Terminal], tmp_path: Path
