@@ -165,7 +165,7 @@ def diff_data(result: DiffResult, form: str) -> dict[str, object]:
     added = removed = 0
     files: list[dict[str, object]] = []
     for file in result:
-        stat = file.count() if form in COUNT_FORMS else None
+        stat = file.count_lines() if form in COUNT_FORMS else None
         if stat is not None:
             if stat.is_empty:
                 continue

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Start-up time: a short process has no garbage worth a search, and nothing to tear down.
     # Whatever must be on disk is there before a command returns, as kill -9 may come any time.
     gc.set_threshold(50_000, 20, 20)
-    code = _run_safely(sys.argv[1:])
+    code = _run_safely(sys.argv[1:], early=True)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -48,22 +48,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     os._exit(code)
 
 
-def _run_safely(arguments: list[str]) -> int:
+def _run_safely(arguments: list[str], *, early: bool = False) -> int:
     try:
-        return _run(arguments)
+        return _run(arguments, early=early)
     except BaseException as error:  # noqa: BLE001  # the one place that turns errors into exits
         return _fail(error, arguments)
+    finally:
+        if early and "muse.core.early_scan" in sys.modules:
+            sys.modules["muse.core.early_scan"].end()
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, early: bool) -> int:
     if arguments == ["--version"]:
         return _print_version()
-    from muse.cli import output
-
-    output.prepare_streams()
     from muse.cli.invocation import parse_invocation
 
     invocation = parse_invocation(arguments)
+    asked = invocation.help or invocation.version or not invocation.verb
+    if not asked:
+        _change_folder(invocation.directories)
+    if early and invocation.verb == "status" and not asked:
+        # Start-up time: files are looked at while the rest is loading.
+        from muse.core import early_scan
+
+        early_scan.begin(os.environ)
+    from muse.cli import output
+
+    output.prepare_streams()
     from muse.cli.parsing import HelpRequested
 
     try:
@@ -104,7 +115,6 @@ def _dispatch(invocation: Invocation) -> Result:
         return overview(asked=invocation.help, verb=invocation.verb)
     from muse.cli.parsing import parse_arguments
 
-    _change_folder(invocation.directories)
     command, args = parse_arguments(invocation.verb, invocation.arguments)
     ctx = Context(
         _current_folder(),

@@ -9,7 +9,6 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -66,7 +65,6 @@ class LocalFiles(NamedTuple):
     missing: tuple[bytes, ...] = ()
 
 
-@dataclass(slots=True)
 class CheckoutPlan:
     """What a checkout will do; nothing of it is done yet.
 
@@ -80,14 +78,15 @@ class CheckoutPlan:
         folders: Folders where a killed checkout may have left temps, or nothing else.
     """
 
-    writes: list[Write] = field(default_factory=list)
-    removals: list[tuple[bytes, bytes]] = field(default_factory=list)
-    adopted: list[tuple[bytes, StatKey, RawId]] = field(default_factory=list)
-    hollow: list[bytes] = field(default_factory=list)
-    stage: Stage = field(default_factory=Stage)
-    kept: list[bytes] = field(default_factory=list)
-    missing: list[bytes] = field(default_factory=list)
-    folders: set[bytes] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.writes: list[Write] = []
+        self.removals: list[tuple[bytes, bytes]] = []
+        self.adopted: list[tuple[bytes, StatKey, RawId]] = []
+        self.hollow: list[bytes] = []
+        self.stage = Stage()
+        self.kept: list[bytes] = []
+        self.missing: list[bytes] = []
+        self.folders: set[bytes] = set()
 
     @property
     def touches(self) -> int:

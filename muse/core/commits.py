@@ -7,7 +7,6 @@ and headers that Muse does not know (``gpgsig``, ``encoding``, …) are kept in 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from muse.core.errors import CorruptObjectError, UsageError
@@ -66,8 +65,7 @@ def check_person(text: str, *, what: str) -> str:
     return clean
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """One commit.
 
     Attributes:
@@ -101,8 +99,7 @@ class Commit:
         return " ".join(self.text.strip().split("\n\n", 1)[0].split("\n"))
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """One annotated tag.
 
     Attributes:

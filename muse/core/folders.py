@@ -17,7 +17,7 @@ import errno
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,7 @@ from muse.core.ignore import (
     is_ignored_by,
     read_ignore_file,
 )
+from muse.core.row_compare import find_changed_rows
 from muse.core.scan import Listing, compare_keys, find_key, is_folder_key, iter_parents, list_folder
 from muse.core.stat_cache import UNKNOWN, StatCache
 
@@ -94,12 +95,13 @@ class Folders:
         for folder in lost:
             self.drop(folder)
         pending = self._check_ignore_files(top)
-        pending |= changed & self._cache.folders.keys()
-        if self._cache.folders.get(top) is None:
+        if changed:
+            pending |= changed & self._cache.folders.keys()
+        if not self._cache.has_folder(top):
             pending.add(top)
         return lost | self.list_folders(pending)
 
-    def _below(self, top: bytes) -> list[bytes]:
+    def _below(self, top: bytes) -> Sequence[bytes]:
         if not top:
             return list(self._cache.folders)
         prefix = top + b"/"
@@ -107,12 +109,16 @@ class Folders:
 
     def _check_keys(self, top: bytes) -> tuple[set[bytes], set[bytes]]:
         """Return the folders to list, and those that are gone."""
-        known = self._below(top)
+        packed = None if top else self._cache.packed_folders
+        known = self._below(top) if packed is None else packed.paths
         prefix = self._root + b"/"
         try:
-            differing, missing = compare_keys(
-                map(prefix.__add__, known), map(self._cache.folders.__getitem__, known), len(known)
-            )
+            if packed is not None:
+                differing, missing = find_changed_rows(self._root, packed, range(len(packed)))
+            else:
+                expected = map(self._cache.folders.__getitem__, known)
+                paths = map(prefix.__add__, known)
+                differing, missing = compare_keys(paths, expected, len(known))
         except IoFailedError as error:
             if error.errno not in _REFUSED or not self._drop_hidden(known):
                 raise
@@ -241,6 +247,8 @@ class Folders:
             IoFailedError: One cannot be listed.
         """
         cache = self._cache
+        if not folders and not self._forgotten:
+            return set()
         # Parents first: what they say of a folder decides whether it is listed at all.
         pending = sorted(folders, reverse=True)
         wanted = {folder for folder in folders if cache.folders.get(folder) is None}

@@ -94,7 +94,7 @@ def walk(
     limits = limits or Limits()
     walker = _Walker(graph, limits)
     found = walker.commits(include, exclude, order)
-    stop = None if limits.count is None else limits.skip + limits.count
+    stop = None if limits.max_count is None else limits.skip + limits.max_count
     for raw in itertools.islice(found, limits.skip, stop):
         parents = walker.shown_parents(raw) if with_parents else ()
         yield HistoryEntry(raw, graph.commit(raw), parents, graph.is_cut(raw))

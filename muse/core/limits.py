@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.commits import Commit
 from muse.core.errors import UsageError
 from muse.core.paths import show_text
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What a walk leaves out.
 
     Attributes:
-        count: Yield at most this many; None for all.
+        max_count: Yield at most this many; None for all.
         skip: Leave out this many first.
         since_s: Leave out commits made before this Unix time.
         until_s: Leave out commits made after it.
@@ -28,7 +27,7 @@ class Limits:
         merges: True for merges only, False for none of them, None for both.
     """
 
-    count: int | None = None
+    max_count: int | None = None
     skip: int = 0
     since_s: int | None = None
     until_s: int | None = None

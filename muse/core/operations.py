@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from muse.core.io import read_bytes
 from muse.core.paths import logs_dir
@@ -17,8 +18,7 @@ from muse.core.plain_files import LOG_BYTES
 from muse.core.types import ObjectId, RawId, is_object_id, to_raw
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One thing that was done.
 
     Attributes:
@@ -42,7 +42,7 @@ class Operation:
     refs: tuple[tuple[str, ObjectId | None, ObjectId | None], ...] = ()
     head: tuple[str, str] | None = None
     stage: tuple[str, str] | None = None
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = MappingProxyType({})
 
 
 def operations_path(root: Path) -> Path:

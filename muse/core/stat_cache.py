@@ -12,11 +12,14 @@ the untracked names in it, so that a folder that did not change is not listed ag
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from muse.core.errors import CorruptObjectError, ObjectNotFoundError
 from muse.core.file_content import StatKey
+from muse.core.key_columns import KEY_CODES, KeyColumns, split_key
 from muse.core.stat_columns import FileEntry, StatColumns
 from muse.core.trees import EMPTY_TREE, iter_tree, read_tree
 from muse.core.types import MODE_TREE, RawId
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 # So many changes of the base are in memory at once.
 _BATCH: Final = 16_384
 UNKNOWN: Final[StatKey] = (0, 0, 0, 0, 0)
+# In a table of folders, the key of one that is never listed.
+_UNLISTED: Final[StatKey] = (1, 0, 0, 0, 0)
 # (path, entry before, entry after): one file that differs between two trees.
 BaseChange = tuple[bytes, FileEntry | None, FileEntry | None]
 
@@ -37,21 +42,60 @@ class StatCache:
     Attributes:
         tree: HEAD's tree that the base columns hold.
         files: The rows.
-        folders: Folder → its stat key when it was listed, `UNKNOWN` when it must be listed, None
-            for an ignored folder that holds tracked files, which is never listed.
+        packed_folders: What `folders` holds, while nobody asked for that.
         untracked: Folder → the names of files in it that are neither in HEAD's tree nor ignored;
             folders without any are absent. The name ``b""`` stands for a whole nested repository.
         ignore_files: Ignore file → (its stat key, hash of its content), for those that exist.
         gitignore: Whether ``.gitignore`` counted.
+        file_id: Device and inode of the file that it was loaded from.
+        loaded_files: The rows as that file has them.
     """
 
     def __init__(self, *, gitignore: bool = True) -> None:
         self.tree = EMPTY_TREE
         self.files = StatColumns()
-        self.folders: dict[bytes, StatKey | None] = {}
+        self.packed_folders: KeyColumns | None = None
+        self._folders: dict[bytes, StatKey | None] = {}
         self.untracked: dict[bytes, set[bytes]] = {}
         self.ignore_files: dict[bytes, tuple[StatKey, bytes]] = {}
         self.gitignore = gitignore
+        self.file_id: tuple[int, int] | None = None
+        self.loaded_files = KeyColumns()
+
+    @property
+    def folders(self) -> dict[bytes, StatKey | None]:
+        """Folder → its stat key when it was listed, `UNKNOWN` when it must be listed, or None.
+
+        None is an ignored folder that holds tracked files, which is never listed.
+        """
+        if (packed := self.packed_folders) is not None:
+            keys = packed.keys(range(len(packed)))
+            self._folders = {
+                folder: None if key == _UNLISTED else key
+                for folder, key in zip(packed.paths, keys, strict=True)
+            }
+            self.packed_folders = None
+        return self._folders
+
+    def has_folder(self, folder: bytes) -> bool:
+        """Tell whether a folder is in the table, and not one that is never listed."""
+        if (packed := self.packed_folders) is not None:
+            row = bisect_left(packed.paths, folder)
+            found = row < len(packed) and packed.paths[row] == folder
+            return found and packed.key_at(row) != _UNLISTED
+        return self._folders.get(folder) is not None
+
+    def pack_folders(self) -> KeyColumns:
+        """Return the folders as a table."""
+        if self.packed_folders is not None:
+            return self.packed_folders
+        table = KeyColumns()
+        table.paths = sorted(self._folders)
+        rows = [split_key(self._folders[folder] or _UNLISTED) for folder in table.paths]
+        table.key_columns = tuple(
+            array(code, (row[i] for row in rows)) for i, code in enumerate(KEY_CODES)
+        )
+        return table
 
     def iter_move_to(self, store: ObjectStore, tree: RawId) -> Iterator[BaseChange]:
         """Make another tree the base while this is iterated; costs what differs between the two.

@@ -4,21 +4,22 @@ It is ignored when it is damaged, or written by another version or on another ki
 is replaced as a whole and never changed in place, so whoever has it mapped keeps what it mapped.
 
 ========  =======================================================================================
-8 bytes   how long the index is
-index     msgpack: what is small, and how long each block is
-blocks    paths, where each ends, blob ids, the columns of numbers; rows whose content is not the
-          base's, and its ids; untracked names
-32 bytes  SHA-256 of all before it
+8 bytes   format, and the order of bytes
+7 × 8     the numbers of `Header`
+tables    paths and stat keys of the files, and those of the folders; see `muse.core.key_columns`
+blocks    modes and ids in HEAD's tree; rows whose content is not the base's, and its ids;
+          untracked names
+index     msgpack: what is small
+4 bytes   CRC-32 of all before it
 ========  =======================================================================================
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import mmap
 import os
-import sys
+import zlib
 from array import array
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
@@ -28,18 +29,15 @@ from typing import Final
 from muse.core import codec, temps
 from muse.core.errors import MuseError
 from muse.core.io import NewFile, make_dirs
-from muse.core.packed_paths import PackedPaths, iter_packed, path_ends
+from muse.core.key_columns import KeyColumns, iter_table, paths_size
 from muse.core.paths import stat_cache_path
 from muse.core.plain_files import CACHE_BYTES, open_plain
 from muse.core.stat_cache import StatCache
-from muse.core.stat_columns import CODES, StatColumns
+from muse.core.stat_cache_header import Header, decode_header, encode_header, open_files
+from muse.core.stat_columns import StatColumns
 from muse.core.types import RAW_ID_SIZE, RawId
 
-FORMAT: Final = 3
-# The types of the folders' stat keys; an inode may need all 64 bits, a time may be before 1970.
-_KEY_CODES: Final = ("I", "Q", "q", "q", "q")
-_LENGTH: Final = 8
-_DIGEST: Final = 32
+_CRC: Final = 4
 
 
 def load_stat_cache(root: Path) -> StatCache | None:
@@ -49,22 +47,26 @@ def load_stat_cache(root: Path) -> StatCache | None:
     except OSError:
         return None
     try:
-        if os.fstat(fd).st_size > CACHE_BYTES:
+        file = os.fstat(fd)
+        if file.st_size > CACHE_BYTES:
             return None
         # Private: the columns are written to, the file is not.
-        return decode_stat_cache(memoryview(mmap.mmap(fd, 0, access=mmap.ACCESS_COPY)))
+        cache = decode_stat_cache(memoryview(mmap.mmap(fd, 0, access=mmap.ACCESS_COPY)))
     except (OSError, ValueError):
         return None
     finally:
         os.close(fd)
+    if cache is not None:
+        cache.file_id = file.st_dev, file.st_ino
+    return cache
 
 
 def decode_stat_cache(data: memoryview) -> StatCache | None:
     """Lay a cache over the bytes of its file, which stay in use; None when they are damaged."""
-    if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+    if zlib.crc32(data[:-_CRC]).to_bytes(_CRC, "little") != data[-_CRC:]:
         return None
     with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        return _decode(data[:-_DIGEST])
+        return _decode(data[:-_CRC])
     return None
 
 
@@ -75,49 +77,50 @@ def save_stat_cache(root: Path, cache: StatCache) -> bool:
         False when it could not be written, which harms nothing.
     """
     path = stat_cache_path(root)
-    digest = hashlib.sha256()
+    crc = 0
     try:
         make_dirs(path.parent)
         with NewFile(path.parent, family=temps.STAT_CACHE, mode=0o644) as new:
             for piece in _iter_pieces(cache):
-                digest.update(piece)
+                crc = zlib.crc32(piece, crc)
                 new.write(piece)
-            new.write(digest.digest())
+            new.write(crc.to_bytes(_CRC, "little"))
             new.publish(path, replace=True)
     except MuseError:
         return False
     return True
 
 
-def _marks() -> list[object]:
-    """Return what must be equal for the bytes of the columns to mean the same."""
-    return [FORMAT, sys.byteorder, array("I").itemsize, array("q").itemsize]
-
-
 def _iter_pieces(cache: StatCache) -> Iterator[bytes | memoryview]:
-    """Yield what the file holds, but for the digest at its end."""
-    files = cache.files
+    """Yield what the file holds, but for the checksum at its end."""
+    files, folders = cache.files, cache.pack_folders()
     if files.loose:
         files.insert(list(files.loose))
     # Rows that neither the tree nor a known file needs.
     files.keep([base or known for base, known in zip(files.base_modes, files.modes, strict=True)])
-    ends = path_ends(files.paths)
     rows = array("I", map(files.find, files.differs))
     untracked = b"\0".join(_iter_untracked(cache))
-    sizes = [ends[-1] + 1 if files.paths else 0, ends.itemsize * len(ends), len(files.base_ids)]
-    sizes += [array(code).itemsize * len(files) for code in CODES]
-    sizes += [rows.itemsize * len(rows), RAW_ID_SIZE * len(rows), len(untracked)]
-    index = codec.pack([_marks(), sizes, *_iter_small_values(cache)])
-    yield len(index).to_bytes(_LENGTH, "little")
-    yield index
-    yield from iter_packed(files.paths)
-    yield ends.tobytes()
+    ignore_files = [[path, *key, digest] for path, (key, digest) in cache.ignore_files.items()]
+    index = codec.pack([cache.tree, cache.gitignore, ignore_files])
+    yield encode_header(
+        Header(
+            files=len(files),
+            paths_size=paths_size(files.paths),
+            folders=len(folders),
+            folders_size=paths_size(folders.paths),
+            differs=len(rows),
+            untracked_size=len(untracked),
+            index_size=len(index),
+        )
+    )
+    yield from iter_table(files)
+    yield from iter_table(folders)
+    yield files.base_modes.tobytes()
     yield memoryview(files.base_ids)
-    for column in files.columns:
-        yield column.tobytes()
     yield rows.tobytes()
     yield b"".join(files.differs.values())
     yield untracked
+    yield index
 
 
 def _iter_untracked(cache: StatCache) -> Iterator[bytes]:
@@ -127,41 +130,30 @@ def _iter_untracked(cache: StatCache) -> Iterator[bytes]:
         yield b"/".join(sorted(names))
 
 
-def _iter_small_values(cache: StatCache) -> Iterator[object]:
-    """Yield what the index holds besides sizes, in the order in which `_decode` takes it."""
-    listed = sorted(cache.folders)
-    keys = [cache.folders[folder] or (1, 0, 0, 0, 0) for folder in listed]
-    yield cache.tree
-    yield cache.gitignore
-    yield b"\0".join(listed)
-    yield [array(code, (key[i] for key in keys)).tobytes() for i, code in enumerate(_KEY_CODES)]
-    yield [[p, *key, digest] for p, (key, digest) in cache.ignore_files.items()]
-
-
 def _decode(data: memoryview) -> StatCache | None:
-    start = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
-    index = codec.unpack(data[_LENGTH:start])
-    if index[0] != _marks():
+    header = decode_header(data)
+    if header is None:
         return None
-    _, sizes, tree, gitignore, folders, folder_keys, ignore_files = index
+    table, end = open_files(data, header)
+    folders = KeyColumns()
+    end += folders.lay_over(data[end:], header.folders, header.folders_size)
+    ids_size, raws_size = header.files * RAW_ID_SIZE, header.differs * RAW_ID_SIZE
+    sizes = [4 * header.files, ids_size, 4 * header.differs, raws_size]
+    bounds = list(accumulate([*sizes, header.untracked_size, header.index_size], initial=end))
+    if bounds[-1] != len(data):
+        return None
+    modes, ids, rows, raws, untracked, index = (data[low:high] for low, high in pairwise(bounds))
+    tree, gitignore, ignore_files = codec.unpack(index)
     cache = StatCache(gitignore=gitignore)
     cache.tree = RawId(tree)
-    bounds = list(accumulate(sizes, initial=start))
-    if bounds[-1] != len(data) or sorted(bounds) != bounds:
-        return None
-    *columns, rows, raws, untracked = (data[low:high] for low, high in pairwise(bounds))
-    files = _decode_columns(columns)
-    if files is None:
-        return None
-    cache.files = files
+    cache.loaded_files = table
+    cache.files = files = StatColumns()
+    files.paths, files.key_columns = table.paths, table.key_columns
+    files.base_modes, files.base_ids = modes.cast("I"), ids
     for i, row in enumerate(rows.cast("I")):
         raw = bytes(raws[i * RAW_ID_SIZE : (i + 1) * RAW_ID_SIZE])
         files.differs[files.paths[row]] = RawId(raw)
-    numbers = [array(code, data) for code, data in zip(_KEY_CODES, folder_keys, strict=True)]
-    # The root's path is empty, so one empty text is one folder.
-    listed = folders.split(b"\0") if numbers[0] else []
-    for folder, key in zip(listed, zip(*numbers, strict=True), strict=True):
-        cache.folders[folder] = None if key[0] == 1 else key
+    cache.packed_folders = folders
     texts = iter(bytes(untracked).split(b"\0") if untracked else ())
     cache.untracked = {folder: set(next(texts).split(b"/")) for folder in texts}
     cache.ignore_files = {
@@ -169,17 +161,3 @@ def _decode(data: memoryview) -> StatCache | None:
         for path, mode, inode, size, mtime_ns, ctime_ns, digest in ignore_files
     }
     return cache
-
-
-def _decode_columns(blocks: list[memoryview]) -> StatColumns | None:
-    """Lay columns over their blocks; None when they do not fit each other."""
-    paths, ends, ids, *numbers = blocks
-    files = StatColumns()
-    files.base_ids = ids
-    columns = [block.cast(code) for code, block in zip(CODES, numbers, strict=True)]
-    files.base_modes, files.key_columns = columns[0], tuple(columns[1:])
-    packed = PackedPaths(paths, ends.cast("I"))
-    files.paths = packed
-    if {len(packed), len(ids) // RAW_ID_SIZE, *map(len, columns)} != {len(packed)}:
-        return None
-    return files

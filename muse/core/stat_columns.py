@@ -13,10 +13,11 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING, Final
 
-from muse.core.bulk_stat import KEY_CODES, IntCode
 from muse.core.file_content import StatKey, tree_mode
+from muse.core.key_columns import KEY_CODES, IntCode, KeyColumns, split_key
 from muse.core.packed_paths import PackedPaths
 from muse.core.types import RAW_ID_SIZE, RawId
 
@@ -27,34 +28,29 @@ FileEntry = tuple[int, RawId]
 # The types of the columns: mode in HEAD's tree, then the parts of a stat key.
 CODES: Final[tuple[IntCode, ...]] = ("I", *KEY_CODES)
 _NO_ID: Final = bytes(RAW_ID_SIZE)
-_SECOND_NS: Final = 1_000_000_000
 # Unpacking all paths pays when more than this many are asked for one by one.
 _FEW_LOOKUPS: Final = 500
 
 
-class StatColumns:
+class StatColumns(KeyColumns):
     """Rows sorted by path.
 
     Attributes:
-        paths: Repository paths.
         base_modes: Mode in HEAD's tree; 0 for a path that the tree does not have.
         base_ids: Its blob ids, 32 bytes each.
-        key_columns: The stat key when the content was known, in parts; see `KEY_CODES`.
         differs: Path → id of the known content, where mode or content is not the base's.
         loose: Path → (stat key, id) of known files that have no row yet.
+        rewritten: Whether rows came, went, or have another stat key than at first.
     """
 
     def __init__(self) -> None:
-        self.paths: Sequence[bytes] = []
+        super().__init__()
         self.base_modes: Column = array("I")
         self.base_ids: bytearray | memoryview[int] = bytearray()
-        self.key_columns: tuple[Column, ...] = tuple(map(array, KEY_CODES))
         self.differs: dict[bytes, RawId] = {}
         self.loose: dict[bytes, tuple[StatKey, RawId]] = {}
+        self.rewritten = False
         self._lookups = 0
-
-    def __len__(self) -> int:
-        return len(self.paths)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -65,11 +61,6 @@ class StatColumns:
     def modes(self) -> Column:
         """``st_mode`` when the content was known; 0 when nothing is known."""
         return self.key_columns[0]
-
-    def keys(self, rows: range) -> Iterator[StatKey]:
-        """Yield the remembered stat keys of a stretch of rows."""
-        parts = (column[rows.start : rows.stop] for column in self.key_columns)
-        return map(_join_key, *parts)
 
     # -- looking -----------------------------------------------------------------------------
 
@@ -111,10 +102,6 @@ class StatColumns:
         """Return all paths of HEAD's tree."""
         return set(compress(self.paths, self.base_modes))
 
-    def key_at(self, row: int) -> StatKey:
-        """Return the remembered stat key of a row; its mode is 0 when nothing is known."""
-        return _join_key(*(column[row] for column in self.key_columns))
-
     def content_at(self, row: int) -> FileEntry | None:
         """Return mode and content that a row's file had at its remembered stat key."""
         st_mode = self.modes[row]
@@ -133,14 +120,19 @@ class StatColumns:
 
     # -- changing ----------------------------------------------------------------------------
 
+    def unknown_rows(self) -> Iterator[int]:
+        """Yield the rows of which no stat key is known."""
+        return compress(range(len(self)), map(not_, self.modes))
+
     def remember(self, path: bytes, key: StatKey, raw: RawId) -> None:
         """Note that a file with this stat key has this content."""
         row = self.find(path)
         if row < 0:
             self.loose[path] = (key, raw)
             return
-        for column, value in zip(self.key_columns, _split_key(key), strict=True):
+        for column, value in zip(self.key_columns, split_key(key), strict=True):
             column[row] = value
+        self.rewritten = True
         self._note(row, (tree_mode(key[0]), raw))
 
     def forget(self, path: bytes) -> None:
@@ -150,6 +142,7 @@ class StatColumns:
             self.loose.pop(path, None)
             return
         self.key_columns[0][row] = 0
+        self.rewritten = True
         self.differs.pop(path, None)
 
     def set_base(self, row: int, entry: FileEntry | None) -> None:
@@ -179,7 +172,7 @@ class StatColumns:
         fresh = [array(code, [0]) * len(new) for code in CODES]
         for row, entry in enumerate(known):
             if entry is not None:
-                for column, value in zip(fresh[1:], _split_key(entry[0]), strict=True):
+                for column, value in zip(fresh[1:], split_key(entry[0]), strict=True):
                     column[row] = value
         del known
         merged: list[bytes] = []
@@ -214,16 +207,7 @@ class StatColumns:
         self.base_ids = ids
         self.base_modes, *keys = columns
         self.key_columns = tuple(keys)
-
-
-def _split_key(key: StatKey) -> tuple[int, ...]:
-    """Return a stat key in the parts of `KEY_CODES`."""
-    mode, inode, size, mtime_ns, ctime_ns = key
-    return mode, inode, size, *divmod(mtime_ns, _SECOND_NS), *divmod(ctime_ns, _SECOND_NS)
-
-
-def _join_key(mode: int, inode: int, size: int, ms: int, mns: int, cs: int, cns: int) -> StatKey:
-    return mode, inode, size, ms * _SECOND_NS + mns, cs * _SECOND_NS + cns
+        self.rewritten = True
 
 
 def _stretches(old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[tuple[int, int]]:

@@ -184,6 +184,7 @@ class StatusEngine:
         changed = self._refresh_repository()
         work = self._worktree()
         work.shared = shared
+        work.published |= changed
         work.refresh_all()
         return self._recompute(changed | work.touched)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from muse.core.types import MODE_LINK, RawId
@@ -27,8 +26,7 @@ class StatusEntry(NamedTuple):
     unstaged: str
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """What is changed, as of one moment.
 
     Attributes:

@@ -7,17 +7,21 @@ at what is said to have changed, and both end in the same state. The stage plays
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from muse.core import early_scan
+from muse.core.early_scan import MANY_ROWS
 from muse.core.file_content import StatKey, tree_mode
 from muse.core.file_states import UNREAD, FileStates
 from muse.core.folders import Folders
 from muse.core.ignore import EXCLUDE, IGNORE_FILES, IgnoreRules
 from muse.core.paths import outside_repositories
-from muse.core.row_compare import find_changed_rows
+from muse.core.row_compare import RowComparer, find_changed_rows
+from muse.core.row_scan import RowScan
 from muse.core.scan import find_key, is_folder_key, iter_parents
 from muse.core.stat_cache import StatCache
 from muse.core.stat_columns import FileEntry
@@ -26,8 +30,6 @@ from muse.core.types import RawId
 if TYPE_CHECKING:
     from muse.core.object_store import ObjectStore
 
-# With fewer rows a second process costs more than it saves.
-_MANY_ROWS: Final = 20_000
 # More known files than this get rows of their own before a folder is looked at.
 _MANY_LOOSE: Final = 1000
 
@@ -44,6 +46,7 @@ class WorkTree:
         differing: Path in HEAD's tree → what is in the working tree instead; None is nothing.
             A path of HEAD's tree that is absent here is in the working tree as HEAD has it.
         touched: Paths whose state may have changed; whoever has looked at them clears it.
+        published: Paths that HEAD or the stage was found to have anew since the last look at all.
         files: Looks at single files, and remembers what they hold.
         shared: Whether `refresh_all` may share its work with other processes; see `RowScan`.
     """
@@ -53,6 +56,7 @@ class WorkTree:
         self.cache = cache
         self.differing: dict[bytes, FileEntry | None] = {}
         self.touched: set[bytes] = set()
+        self.published: set[bytes] = set()
         self.shared = False
         self._store = store
         self._scanned = False
@@ -143,6 +147,7 @@ class WorkTree:
         """
         self._refresh_below(b"")
         self._scanned = True
+        self.published.clear()
 
     def refresh_folders(self) -> None:
         """Look at the folders and ignore rules alone, so that `refresh_paths` may be used next."""
@@ -171,12 +176,8 @@ class WorkTree:
         self.files.forget_folders()
         self._touch_below(top)
         rows = self.cache.files.below(top)
-        if self.shared and len(rows) >= _MANY_ROWS:
-            from muse.core.row_scan import RowScan  # start-up time: only for large trees
-
-            with RowScan(self.root, self.cache.files, rows) as scan:
-                lost = self._folders.refresh_below(top)
-                changed, missing = scan.finish()
+        if self.shared and len(rows) >= MANY_ROWS:
+            lost, changed, missing = self._scan_shared(top, rows)
         else:
             lost = self._folders.refresh_below(top)
             changed, missing = find_changed_rows(self.root, self.cache.files, rows)
@@ -184,6 +185,28 @@ class WorkTree:
         for folder in lost:
             gone.update(self.cache.files.below(folder))
         self._take_rows(rows, changed, gone)
+
+    def _scan_shared(self, top: bytes, rows: range) -> tuple[set[bytes], list[int], list[int]]:
+        """Return the folders that are gone, and how the rows compare, by several processes."""
+        files = self.cache.files
+        early = early_scan.claim(self.cache.file_id) if len(rows) == len(files) else None
+        table = self.cache.loaded_files if early is not None else files
+        with RowComparer(self.root, table) as comparer:
+            make_comparer = functools.partial(RowComparer, self.root, table)
+            with early or RowScan(rows, make_comparer) as scan:
+                lost = self._folders.refresh_below(top)
+                changed, missing = scan.finish(comparer)
+        if early is None:
+            return lost, changed, missing
+        unsure = set(changed)
+        if files.rewritten:
+            unsure = {files.find(table.paths[row]) for row in changed}
+            unsure.update(files.unknown_rows())
+            missing = [files.find(table.paths[row]) for row in missing]
+        # It may have looked before HEAD and the stage were read: what differs in these is looked
+        # at now, or a file that was changed and committed in between would seem to be the old one.
+        unsure.update(map(files.find, self.published))
+        return lost, sorted(unsure.difference({-1, *missing})), missing
 
     def _touch_below(self, top: bytes) -> None:
         """Have the files looked at that no run over the rows looks at."""
@@ -357,6 +380,8 @@ class WorkTree:
         for path, old, new in self.cache.iter_move_to(self._store, tree):
             count += 1
             self.touched.add(path)
+            if not self._scanned:
+                self.published.add(path)
             if new is None:
                 left.append(path)
                 self.differing.pop(path, None)

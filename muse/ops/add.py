@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muse.core.file_content import BIG_FILE, FileContent
 from muse.core.paths import stage_path
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     from muse.core.types import RawId
 
 
-@dataclass(frozen=True, slots=True)
-class AddResult:
+class AddResult(NamedTuple):
     """What `add` staged, or would stage.
 
     Attributes:

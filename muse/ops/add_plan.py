@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, PathNotFoundError, UsageError
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 _FEW = 100
 
 
-@dataclass(slots=True)
 class AddPlan:
     """What to stage.
 
@@ -33,10 +31,11 @@ class AddPlan:
         unreadable: Folders that may not be listed; what is new in them is passed by.
     """
 
-    read: list[bytes] = field(default_factory=list)
-    removed: list[bytes] = field(default_factory=list)
-    skipped: list[bytes] = field(default_factory=list)
-    unreadable: list[bytes] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.read: list[bytes] = []
+        self.removed: list[bytes] = []
+        self.skipped: list[bytes] = []
+        self.unreadable: list[bytes] = []
 
 
 def make_plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.ancestry import AheadBehind, CommitGraph, ahead_behind, is_ancestor
 from muse.core.config import Value
@@ -32,8 +32,7 @@ from muse.ops.branch_config import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BranchInfo:
+class BranchInfo(NamedTuple):
     """One branch.
 
     Attributes:
@@ -118,8 +117,7 @@ def _info(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class BranchResult:
+class BranchResult(NamedTuple):
     """One branch that was created, moved, renamed or deleted.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from muse.core.checkout_record import read_interrupted_checkout
 from muse.core.commits import Commit, Signature, format_commit
@@ -18,8 +18,7 @@ from muse.core.types import ObjectId, Progress, from_raw, to_raw
 from muse.ops.add import stage_changes
 
 
-@dataclass(frozen=True, slots=True)
-class CommitResult:
+class CommitResult(NamedTuple):
     """One commit that is durable.
 
     Attributes:
@@ -105,7 +104,7 @@ def commit(
         parents = (to_raw(head.commit),) if head.commit else ()
         made = Commit(update.root, parents, author or committer, committer, text)
         if amend and old is not None:
-            made = replace(made, parents=old.parents, author=author or old.author)
+            made = made._replace(parents=old.parents, author=author or old.author)
         raw = tx.write_object("commit", format_commit(made))
         oid = from_raw(raw)
         ends = repo.objects.boundary.read()

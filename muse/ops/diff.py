@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.errors import UsageError
 from muse.core.renames import Contents
@@ -32,8 +32,7 @@ from muse.ops.status import open_engine
 Overlay = Mapping[bytes, FileEntry | None]
 
 
-@dataclass(frozen=True, slots=True)
-class DiffTotals:
+class DiffTotals(NamedTuple):
     """Sums over all files.
 
     Attributes:
@@ -47,7 +46,6 @@ class DiffTotals:
     removed: int
 
 
-@dataclass(frozen=True, slots=True)
 class DiffResult:
     """The files that differ; iterate to look into them one at a time.
 
@@ -58,10 +56,15 @@ class DiffResult:
         options: How to compare.
     """
 
-    changes: tuple[Change, ...]
-    old: Contents
-    new: Contents
-    options: DiffOptions
+    __slots__ = ("changes", "new", "old", "options")
+
+    def __init__(
+        self, changes: tuple[Change, ...], old: Contents, new: Contents, options: DiffOptions
+    ) -> None:
+        self.changes = changes
+        self.old = old
+        self.new = new
+        self.options = options
 
     def __len__(self) -> int:
         return len(self.changes)
@@ -73,7 +76,7 @@ class DiffResult:
     def counts(self) -> Iterator[FileStat]:
         """Yield what changed in each file, without those where only ignored whitespace did."""
         for file in self:
-            stat = file.count()
+            stat = file.count_lines()
             if not stat.is_empty:
                 yield stat
 

@@ -8,7 +8,7 @@ refs move only after everything that they need was walked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from muse.core.ancestry import CommitGraph, is_ancestor
 from muse.core.errors import (
@@ -55,8 +55,7 @@ from muse.remotes.transfer import Pulse, Transfer, bring_offered, check_listing
 __all__ = ["FetchOptions", "FetchResult", "FetchedRef", "fetch", "fetch_from"]
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedRef:
+class FetchedRef(NamedTuple):
     """One ref here, and what became of it.
 
     Attributes:
@@ -75,8 +74,7 @@ class FetchedRef:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class FetchResult:
+class FetchResult(NamedTuple):
     """What a fetch did.
 
     Attributes:
@@ -111,19 +109,18 @@ class FetchResult:
         return not self.ends_moved and all(ref.state == "kept" for ref in self.refs)
 
 
-@dataclass(slots=True)
 class _Gathered:
     """What several transfers of one fetch brought."""
 
-    objects: int = 0
-    size_bytes: int = 0
-    present: int = 0
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    # Where history ends, as the other side says.
-    claimed: set[RawId] = field(default_factory=set)
-
-    # Whether where history ends may change though nothing came.
-    deepens: bool = False
+    def __init__(self, *, deepens: bool) -> None:
+        self.objects = 0
+        self.size_bytes = 0
+        self.present = 0
+        self.arrivals = Arrivals()
+        # Where history ends, as the other side says.
+        self.claimed: set[RawId] = set()
+        # Whether where history ends may change though nothing came.
+        self.deepens = deepens
 
     @property
     def anything(self) -> bool:
@@ -166,7 +163,7 @@ def fetch(
     info = find_source(repo, remote)
     options = options or FetchOptions()
     if not info.name:
-        options = replace(options, prune=True)
+        options = options._replace(prune=True)
     pulse = Pulse(progress) if progress is not None else None
     other = connect(repo, info, pulse)
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from muse.core.errors import CorruptFileError, UsageError
 from muse.core.repo import Repository
@@ -16,8 +15,7 @@ CUT_OFF: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FetchOptions:
+class FetchOptions(NamedTuple):
     """What a fetch was asked to do besides.
 
     Attributes:
@@ -70,7 +68,7 @@ def check_options(repo: Repository, options: FetchOptions) -> FetchOptions:
         # Nobody knows what was left out: bring everything, or leave it alone.
         if not (options.unshallow or options.refetch):
             raise
-        return replace(options, unshallow=False, refetch=True)
+        return options._replace(unshallow=False, refetch=True)
     if options.unshallow and not ends:
         raise UsageError(
             "The history here is whole already; there is nothing to unshallow.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from muse.core.errors import IoFailedError, PathNotFoundError
 from muse.core.paths import show_path
@@ -21,8 +21,7 @@ from muse.core.types import RawId, raw_object_id
 from muse.core.xdiff import Whitespace
 
 
-@dataclass(frozen=True, slots=True)
-class DiffOptions:
+class DiffOptions(NamedTuple):
     """How to compare.
 
     Attributes:
@@ -38,8 +37,7 @@ class DiffOptions:
     renames: RenameOptions | None = RENAMES
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(NamedTuple):
     """How much changed in one file.
 
     Attributes:
@@ -66,8 +64,7 @@ class FileStat:
         return kept and not (self.added or self.removed or self.binary)
 
 
-@dataclass(frozen=True, slots=True)
-class FileText:
+class FileText(NamedTuple):
     """What changed in one file.
 
     Attributes:
@@ -125,8 +122,7 @@ def _unreadable(path: bytes, error: OSError) -> Exception:
     return IoFailedError("read the file", path=show_path(path), error=error)
 
 
-@dataclass(frozen=True, slots=True)
-class FileDiff:
+class FileDiff(NamedTuple):
     """One file that differs; its contents are read when they are asked for.
 
     Attributes:
@@ -139,7 +135,7 @@ class FileDiff:
     change: Change
     old: Contents
     new: Contents
-    options: DiffOptions = field(default_factory=DiffOptions)
+    options: DiffOptions = DiffOptions()
 
     def read_old(self) -> bytes:
         """Return the old content; empty when the file was not there."""
@@ -188,7 +184,7 @@ class FileDiff:
             change = change._replace(new=raw_object_id("blob", new))
         return FileText(change, text, large=False, old_size=len(old), new_size=len(new))
 
-    def count(self) -> FileStat:
+    def count_lines(self) -> FileStat:
         """Count what changed, without building hunks; errors as for `compare`."""
         old_size, new_size = self.sizes()
         if self._is_large(old_size, new_size):

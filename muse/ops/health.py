@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from muse.core.config import read_tables
 from muse.core.errors import MuseError
@@ -24,8 +24,7 @@ from muse.core.stage import read_stage
 from muse.core.sweep import TempFinding, sweep_repository
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedRef:
+class DamagedRef(NamedTuple):
     """A ref that holds no id or names what is not there, or a durable file that does not parse.
 
     Attributes:
@@ -37,8 +36,7 @@ class DamagedRef:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class HealthReport:
+class HealthReport(NamedTuple):
     """The state of a repository.
 
     Attributes:

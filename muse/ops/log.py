@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.ancestry import CommitGraph
 from muse.core.commits import Commit
@@ -17,8 +17,7 @@ from muse.core.revisions import Revisions
 from muse.core.types import ObjectId, RawId, from_raw, to_raw
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(NamedTuple):
     """One commit of a log.
 
     Attributes:
@@ -36,8 +35,7 @@ class LogEntry:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A ref at a commit.
 
     Attributes:

@@ -15,8 +15,7 @@ import json
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.checkout import CheckoutPlan, LocalFiles, apply_checkout, plan_checkout
 from muse.core.checkout_record import (
@@ -67,8 +66,7 @@ def decode_local(text: str) -> LocalFiles:
         return LocalFiles()
 
 
-@dataclass(frozen=True, slots=True)
-class MoveResult:
+class MoveResult(NamedTuple):
     """What happened to the working tree.
 
     Attributes:

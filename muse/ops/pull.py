@@ -6,7 +6,7 @@ and the error says what to do. Nothing is ever merged behind one's back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.ancestry import CommitGraph, ahead_behind, is_ancestor
 from muse.core.errors import NonFastForwardError, RefNotFoundError, UsageError
@@ -23,8 +23,7 @@ from muse.remotes.address import show_url
 from muse.remotes.protocol import TransferCallback, checkout_progress
 
 
-@dataclass(frozen=True, slots=True)
-class PullResult:
+class PullResult(NamedTuple):
     """What a pull did.
 
     Attributes:
@@ -53,8 +52,7 @@ class PullResult:
         return self.old == self.new
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(NamedTuple):
     remote: str
     merge: str
     tracking: str

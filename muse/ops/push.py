@@ -8,7 +8,7 @@ the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from muse.core.ancestry import CommitGraph, is_ancestor
 from muse.core.errors import (
@@ -44,14 +44,14 @@ from muse.remotes.transfer import (
     Pulse,
     Transfer,
     check_listing,
+    no_transfer,
     publish_missing,
 )
 
 __all__ = ["PushOptions", "PushResult", "PushedRef", "push"]
 
 
-@dataclass(frozen=True, slots=True)
-class PushedRef:
+class PushedRef(NamedTuple):
     """One ref of the other side, and what became of it.
 
     Attributes:
@@ -69,8 +69,7 @@ class PushedRef:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class PushResult:
+class PushResult(NamedTuple):
     """What a push did.
 
     Attributes:
@@ -91,7 +90,7 @@ class PushResult:
     size_bytes: int
     present: int
     upstream: str | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def up_to_date(self) -> bool:
@@ -284,14 +283,14 @@ def _publish(
 ) -> Transfer:
     """Send what the moves need, then move the refs."""
     if not moving:
-        return Transfer(0, 0, 0)
+        return no_transfer()
     tips = [to_raw(ref.new) for ref in moving if ref.new is not None]
     updates = [RefUpdate(ref.name, ref.old, ref.new) for ref in moving]
     there = listing.values()
     certain = known_ids(there.items(), first=[ref.name for ref in moving])
     known = certain + _likely_known(repo, other, info, certain)
     ends = {raw for raw in map(to_raw, listing.shallow) if repo.objects.has(raw)}
-    sent = Transfer(0, 0, 0)
+    sent = no_transfer()
     for attempt in range(2):
         try:
             sent = publish_missing(

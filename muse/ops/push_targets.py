@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from muse.core.errors import RefNotFoundError, UsageError
 from muse.core.paths import show_text
@@ -19,8 +18,7 @@ from muse.ops.remote_config import RemoteInfo
 AS_SEEN: Final = ObjectId("as seen")
 
 
-@dataclass(frozen=True, slots=True)
-class PushOptions:
+class PushOptions(NamedTuple):
     """What a push was asked to do besides.
 
     Attributes:
@@ -39,8 +37,7 @@ class PushOptions:
     delete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One ref to move on the other side.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.errors import RefNotFoundError
 from muse.core.paths import show_text
@@ -12,8 +12,7 @@ from muse.core.repo import Repository
 from muse.core.revisions import Revisions
 
 
-@dataclass(frozen=True, slots=True)
-class ReflogResult:
+class ReflogResult(NamedTuple):
     """One ref's moves.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.ancestry import CommitGraph, ahead_behind
 from muse.core.config import Config
@@ -32,8 +32,7 @@ from muse.remotes.address import parse_address
 from muse.remotes.transfer import check_listing
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteBranch:
+class RemoteBranch(NamedTuple):
     """One branch in `RemoteDetails`.
 
     Attributes:
@@ -49,8 +48,7 @@ class RemoteBranch:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class FollowingBranch:
+class FollowingBranch(NamedTuple):
     """A local branch that follows a remote's branch.
 
     Attributes:
@@ -66,8 +64,7 @@ class FollowingBranch:
     behind: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteDetails:
+class RemoteDetails(NamedTuple):
     """What `show` finds out, by asking the other side.
 
     Attributes:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from muse.core.config import Config, set_value
 from muse.core.errors import RefNotFoundError, UsageError
@@ -30,8 +29,7 @@ from muse.remotes.transfer import Pulse
 FETCHED: Final = "refs/fetched/"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteInfo:
+class RemoteInfo(NamedTuple):
     """A remote as configured.
 
     Attributes:

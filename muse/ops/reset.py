@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.errors import CorruptFileError, PathNotFoundError
 from muse.core.paths import show_path, stage_path
@@ -14,8 +14,7 @@ from muse.core.stage import Stage, TreeFiles, change_stage, read_stage, without_
 from muse.ops.add import write_stage
 
 
-@dataclass(frozen=True, slots=True)
-class ResetResult:
+class ResetResult(NamedTuple):
     """What was taken off the stage.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muse.core.checkout_plan import iter_files
 from muse.core.errors import ConflictError, PathNotFoundError, UsageError
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 _FEW_FILES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreResult:
+class RestoreResult(NamedTuple):
     """What was given up.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muse.core.errors import ConflictError, PathNotFoundError, UsageError
 from muse.core.file_content import StatKey, read_content
@@ -32,8 +31,7 @@ _NAMED = 5
 _FEW_FILES = 8
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveResult:
+class RemoveResult(NamedTuple):
     """What was removed, or would be.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.commits import Commit, ObjectFormatError, Tag, parse_tag
 from muse.core.errors import CorruptObjectError
@@ -17,8 +17,7 @@ from muse.ops.diff import DiffResult, diff
 from muse.ops.file_diff import DiffOptions
 
 
-@dataclass(frozen=True, slots=True)
-class ShownCommit:
+class ShownCommit(NamedTuple):
     """A commit.
 
     Attributes:
@@ -32,8 +31,7 @@ class ShownCommit:
     diff: DiffResult
 
 
-@dataclass(frozen=True, slots=True)
-class ShownTree:
+class ShownTree(NamedTuple):
     """A folder.
 
     Attributes:
@@ -45,8 +43,7 @@ class ShownTree:
     entries: tuple[TreeEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ShownBlob:
+class ShownBlob(NamedTuple):
     """A file; its content is read when it is asked for.
 
     Attributes:
@@ -73,8 +70,7 @@ class ShownBlob:
         return store.open_stream(self.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class ShownTag:
+class ShownTag(NamedTuple):
     """An annotated tag.
 
     Attributes:

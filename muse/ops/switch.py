@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from muse.core.checkout_record import checkout_record_path, read_interrupted_checkout
 from muse.core.errors import (
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from muse.core.transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchResult:
+class SwitchResult(NamedTuple):
     """What is checked out now.
 
     Attributes:
@@ -47,8 +45,7 @@ class SwitchResult:
     move: MoveResult | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Goal:
+class _Goal(NamedTuple):
     head: Head
     name: str
     command: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from muse.core.ancestry import CommitGraph
 from muse.core.commits import ObjectFormatError, Signature, Tag, format_tag, parse_tag
@@ -24,8 +24,7 @@ from muse.core.types import ObjectId, from_raw, to_raw
 from muse.ops.commit import check_message
 
 
-@dataclass(frozen=True, slots=True)
-class TagInfo:
+class TagInfo(NamedTuple):
     """One tag.
 
     Attributes:
@@ -105,8 +104,7 @@ def read_tag(repo: Repository, oid: ObjectId) -> Tag:
         raise CorruptObjectError(oid, where="the store", reason=str(error)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class TagResult:
+class TagResult(NamedTuple):
     """One tag that was made, moved or deleted.
 
     Attributes:

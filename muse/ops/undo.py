@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.ancestry import CommitGraph, is_ancestor
@@ -63,8 +62,7 @@ class Step(NamedTuple):
     state: StepState
 
 
-@dataclass(frozen=True, slots=True)
-class UndoResult:
+class UndoResult(NamedTuple):
     """What was put back.
 
     Attributes:

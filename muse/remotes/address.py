@@ -14,9 +14,8 @@ As in git, ``a:b`` is another machine unless a slash stands before the colon.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from muse.core.errors import RemoteError, UsageError
 from muse.core.paths import show_text
@@ -28,8 +27,7 @@ _USERINFO = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
 STORES: Final = frozenset({"s3", "gs", "az", "store"})
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A remote's place.
 
     Args:

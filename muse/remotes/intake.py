@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +36,6 @@ _MIN_PART_BYTES: Final = 512 << 10
 _MAX_PART_BYTES: Final = 256 << 20
 
 
-@dataclass(slots=True)
 class Arrivals:
     """Objects that arrived a moment ago: verified, durable, and needed by no ref yet.
 
@@ -46,8 +44,9 @@ class Arrivals:
         places: The files that hold them.
     """
 
-    kinds: dict[RawId, ObjectType] = field(default_factory=dict)
-    places: set[Path] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.kinds: dict[RawId, ObjectType] = {}
+        self.places: set[Path] = set()
 
     def add(self, other: Arrivals) -> None:
         """Add what another transfer brought."""

@@ -30,7 +30,6 @@ where records pass, by the caller, so that no callback has to cross a wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from muse.core.types import ObjectId, ObjectType, Progress, RawId
@@ -84,8 +83,7 @@ def checkout_progress(progress: TransferCallback | None) -> Progress | None:
     return lambda done, total: progress(TransferProgress("checkout", done, total))
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteRef:
+class RemoteRef(NamedTuple):
     """One ref of the other side.
 
     Args:
@@ -99,8 +97,7 @@ class RemoteRef:
     peeled: ObjectId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefListing:
+class RefListing(NamedTuple):
     """All branches and tags of the other side at one moment.
 
     Args:
@@ -123,8 +120,7 @@ class RefListing:
         return {ref.name: ref.oid for ref in self.refs}
 
 
-@dataclass(frozen=True, slots=True)
-class RefUpdate:
+class RefUpdate(NamedTuple):
     """One move of a ref: from ``old`` to ``new``; None stands for "is not there".
 
     Args:
@@ -159,8 +155,7 @@ class ObjectRecord(NamedTuple):
     chunks: Iterable[bytes] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(NamedTuple):
     """The objects that the other side would send; handed back to it in `Remote.send`.
 
     Args:
@@ -176,8 +171,7 @@ class Offer:
     shallow: tuple[RawId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """What a transfer brought.
 
     Args:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from muse.core.errors import (
     BadTransferError,
@@ -50,8 +49,7 @@ _LITTLE: Final = 64
 _LITTLE_BYTES: Final = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """What a transfer did.
 
     Args:
@@ -64,12 +62,17 @@ class Transfer:
     objects: int
     size_bytes: int
     needed: int
-    arrivals: Arrivals = field(default_factory=Arrivals)
+    arrivals: Arrivals
 
     @property
     def present(self) -> int:
         """How many of the needed objects were there already, from a transfer that was killed."""
         return self.needed - self.objects
+
+
+def no_transfer(*, needed: int = 0) -> Transfer:
+    """Return what is said where nothing travelled."""
+    return Transfer(0, 0, needed, Arrivals())
 
 
 class GapThereError(Exception):
@@ -124,7 +127,7 @@ def publish_missing(
     if not missing:
         with _gap_there():
             remote.update_refs(updates, version=version)
-        return Transfer(0, 0, len(ids))
+        return no_transfer(needed=len(ids))
     own = _OwnRecords(_metered(iter_records(store, missing), "send", len(missing), progress))
     if isinstance(remote, Publishes):
         with _gap_there(own):
@@ -133,7 +136,7 @@ def publish_missing(
         received = remote.receive(own, count=len(missing))
         with _gap_there():
             remote.update_refs(updates, version=version)
-    return Transfer(received.objects, received.size_bytes, len(ids))
+    return Transfer(received.objects, received.size_bytes, len(ids), Arrivals())
 
 
 def _is_little(store: ObjectStore, ids: Sequence[RawId]) -> bool:
@@ -190,14 +193,14 @@ def bring_offered(
         RemoteError: The other side failed.
     """
     if not offer.ids:
-        return Transfer(0, 0, 0)
+        return no_transfer()
     present: set[RawId] = set()
     for start in range(0, len(offer.ids), ASK_BATCH):
         present |= find_whole(repo.objects, offer.ids[start : start + ASK_BATCH])
     keep_young(repo.objects, present)
     count = len(offer.ids) - len(present)
     if not count:
-        return Transfer(0, 0, len(offer.ids))
+        return no_transfer(needed=len(offer.ids))
     missing = {raw for raw in offer.ids if raw not in present}
     sent = only_offered(remote.send(offer, skip=present), missing, source=remote.url)
     records = _metered(sent, "receive", count, progress)

@@ -271,9 +271,9 @@ class TestOnATerminal:
         file = edited(b"a\n" * 10, b"b\n" * 10)
         assert patch_bytes(file).endswith(b"\nFiles a/f and b/f differ\n")
         assert "--text" in list(to_text(patch_rows(file), color=False))[-1]
-        assert file.count().binary
+        assert file.count_lines().binary
         whole = FileDiff(file.change, file.old, file.new, DiffOptions(as_text=True))
-        assert whole.count().added == 10
+        assert whole.count_lines().added == 10
 
 
 def test_sums_use_the_singular() -> None:
@@ -287,6 +287,6 @@ def test_whitespace_only_is_no_change() -> None:
     """A file that differs in ignored whitespace alone counts as unchanged."""
     file = edited(b"a b\n", b"a  b\n")
     quiet = FileDiff(file.change, file.old, file.new, DiffOptions(whitespace="all"))
-    assert isinstance(quiet.count(), FileStat)
-    assert quiet.count().is_empty
+    assert isinstance(quiet.count_lines(), FileStat)
+    assert quiet.count_lines().is_empty
     assert list(patch_rows(quiet)) == []

@@ -82,8 +82,8 @@ class TestAgainstGit:
         flags, limits = data.draw(
             st.sampled_from(
                 [
-                    (["-n", "3"], Limits(count=3)),
-                    (["-n", "2", "--skip", "1"], Limits(count=2, skip=1)),
+                    (["-n", "3"], Limits(max_count=3)),
+                    (["-n", "2", "--skip", "1"], Limits(max_count=2, skip=1)),
                     ([f"--max-age={START_S + 4}"], Limits(since_s=START_S + 4)),
                     ([f"--min-age={START_S + 4}"], Limits(until_s=START_S + 4)),
                     (["--author=Bob"], Limits(author="Bob")),
@@ -91,7 +91,7 @@ class TestAgainstGit:
                     (["--grep=NUMBER 1", "-i"], Limits(grep="NUMBER 1", ignore_case=True)),
                     (["--first-parent"], Limits(first_parent=True)),
                     (["--merges"], Limits(merges=True)),
-                    (["--no-merges", "-n", "4"], Limits(merges=False, count=4)),
+                    (["--no-merges", "-n", "4"], Limits(merges=False, max_count=4)),
                 ]
             )
         )
@@ -116,10 +116,10 @@ class TestAgainstGit:
         limits = Limits(
             paths=tuple(path.encode() for path in paths),
             first_parent=data.draw(st.booleans()),
-            count=data.draw(st.sampled_from([None, None, 2])),
+            max_count=data.draw(st.sampled_from([None, None, 2])),
         )
         flags = ["--first-parent"] if limits.first_parent else []
-        flags += [] if limits.count is None else ["-n", str(limits.count)]
+        flags += [] if limits.max_count is None else ["-n", str(limits.max_count)]
         order, order_flags = data.draw(
             st.sampled_from(
                 [(Order.DATE, []), (Order.TOPO, ["--topo-order"]), (Order.GRAPH, ["--topo-order"])]
@@ -172,7 +172,9 @@ class TestLaziness:
             tip = history.commit([tip] if tip else [], time_s=START_S + number)
         assert tip is not None
         graph = history.graph
-        found = list(walk(graph, [tip], limits=Limits(count=50), order=order, with_parents=True))
+        found = list(
+            walk(graph, [tip], limits=Limits(max_count=50), order=order, with_parents=True)
+        )
         assert len(found) == 50
         assert graph.commits_read <= 55
 

@@ -186,7 +186,7 @@ def make_cache(store: ObjectStore) -> StatCache:
     cache.files.remember(b"a/b", key(), ID[1])
     cache.files.remember(b"\xff\n", key(number=2), ID[3])
     cache.files.remember(b"new", key(number=3), ID[0])
-    cache.folders = {b"": key(0o40755), b"a": UNKNOWN, b"build": None}
+    cache.folders.update({b"": key(0o40755), b"a": UNKNOWN, b"build": None})
     cache.untracked = {b"a": {b"x", b"\xfe"}, b"sub": {b""}}
     cache.ignore_files = {b".gitignore": (key(number=5), b"digest")}
     return cache

@@ -386,8 +386,9 @@ class TestBulkComparison:
         """Whatever a process may do, it finds what looking one after the other finds."""
         files, root = make_rows(tmp_path)
         rows = range(len(files))
-        with RowScan(root, files, rows) as scan:
-            found = scan.finish()
+        comparer = RowComparer(root, files)
+        with comparer, RowScan(rows, lambda: RowComparer(root, files)) as scan:
+            found = scan.finish(comparer)
         assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
 
     @pytest.mark.parametrize("killed", [False, True])
@@ -396,17 +397,18 @@ class TestBulkComparison:
         script = f"""if True:
             import os, signal, sys
             from pathlib import Path
-            from muse.core.row_compare import find_changed_rows
+            from muse.core.row_compare import RowComparer, find_changed_rows
             from muse.core.row_scan import RowScan
             from tests.core.test_worktree import make_rows
             files, root = make_rows(Path(sys.argv[1]))
             rows = range(len(files))
-            with RowScan(root, files, rows, processes=3) as scan:
+            make = lambda: RowComparer(root, files)
+            with make() as comparer, RowScan(rows, make, processes=3) as scan:
                 children = list(scan._children)
                 assert len(children) == 2
                 if {killed}:
                     os.kill(children[0].pid, signal.SIGKILL)
-                found = scan.finish()
+                found = scan.finish(comparer)
             assert [sorted(part) for part in found] == list(find_changed_rows(root, files, rows))
             for child in children:
                 try:
@@ -421,7 +423,7 @@ class TestBulkComparison:
     def test_no_child_is_left_after_an_error(self, tmp_path: Path) -> None:
         """Leaving the block early reaps the child."""
         files, root = make_rows(tmp_path)
-        scan = RowScan(root, files, range(len(files)))
+        scan = RowScan(range(len(files)), lambda: RowComparer(root, files))
         with pytest.raises(KeyError), scan:
             raise KeyError
         assert not scan._children

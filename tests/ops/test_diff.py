@@ -192,7 +192,7 @@ class TestWhatIsRead:
         both.commit()
         both.put({b"big": (MODE_FILE, b"line\n" * 400_000 + b"more\n")})
         (file,) = diff(both.repo)
-        assert file.count().added == 1
+        assert file.count_lines().added == 1
         assert file.compare().change.new is not None
         assert patch(diff(both.repo)) == both.git("diff", "--abbrev=10")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -301,7 +300,7 @@ class TestHostileRemotes:
         self.fetch_lies(here, Liar([RemoteRef(MAIN, oid), RemoteRef(MAIN, oid)]))
         self.fetch_lies(here, Liar([RemoteRef(MAIN, oid), RemoteRef(MAIN + "/x", oid)]))
         liar = Liar()
-        liar.listing = replace(liar.listing, head="refs/heads/../x")
+        liar.listing = liar.listing._replace(head="refs/heads/../x")
         self.fetch_lies(here, liar)
         assert snapshot(here) == before
 

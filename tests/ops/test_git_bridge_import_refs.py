@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,7 +87,7 @@ class TestRefs:
         assert head.commit is not None
         assert commit is not None
         with repo.transaction("test") as tx:
-            ours = replace(commit, parents=(to_raw(head.commit),), message=b"ours\n")
+            ours = commit._replace(parents=(to_raw(head.commit),), message=b"ours\n")
             raw = tx.write_object("commit", format_commit(ours))
             tx.set_ref("refs/heads/main", from_raw(raw), old=head.commit, log="test")
         run_git("branch", "more", "main", cwd=source)

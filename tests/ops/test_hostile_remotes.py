@@ -10,7 +10,6 @@ import itertools
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -134,7 +133,7 @@ def _offering(ids: Sequence[RawId], *, shallow: tuple[RawId, ...] = ()) -> Liar:
 
 def _listing(**changes: object) -> Liar:
     liar = Liar(_branch(OID))
-    liar.listing = replace(liar.listing, **changes)  # type: ignore[arg-type]  # lies
+    liar.listing = liar.listing._replace(**changes)  # type: ignore[arg-type]  # lies
     return liar
 
 
@@ -142,7 +141,7 @@ def _peeled() -> Liar:
     """A tag that is said to lead to what it does not lead to."""
     commit, tree, blob, refs = make_story(b"x")
     tag = RemoteRef("refs/tags/v1", from_raw(blob.raw), peeled=OID)
-    return Liar([*refs, replace(tag, oid=ObjectId("sha256:zz"))], [commit, tree, blob])
+    return Liar([*refs, tag._replace(oid=ObjectId("sha256:zz"))], [commit, tree, blob])
 
 
 def _no_id() -> Liar:
@@ -242,7 +241,7 @@ def test_a_head_that_is_not_there_is_passed_over(here: Repository) -> None:
     """HEAD is a hint: a branch that does not exist is no reason to fail."""
     commit, tree, blob, refs = make_story(b"x")
     liar = Liar(refs, [commit, tree, blob])
-    liar.listing = replace(liar.listing, head="refs/heads/nowhere")
+    liar.listing = liar.listing._replace(head="refs/heads/nowhere")
     result = _fetch(here, liar)
     assert [ref.name for ref in result.refs] == ["refs/remotes/origin/main"]
 

@@ -126,7 +126,7 @@ def _limits(args: argparse.Namespace, paths: tuple[bytes, ...]) -> Limits:
         raise UsageError("A number of commits is not negative.", hint="Try 'muse log -n 10'.")
     now_s = int(time.time())
     return Limits(
-        count=args.max_count,
+        max_count=args.max_count,
         skip=args.skip,
         since_s=parse_when(args.since, now_s=now_s) if args.since else None,
         until_s=parse_when(args.until, now_s=now_s) if args.until else None,
