@@ -13,7 +13,7 @@ from muse.core.io import io_errors, make_dirs, sync_dir, sync_fd
 _APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
+def append_line(path: Path | str, line: bytes, *, durable: bool = False) -> None:
     """Append one line in one write; a torn line left by a crash is closed first.
 
     Args:
@@ -26,7 +26,7 @@ def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
         try:
             fd = os.open(path, _APPEND, 0o644)
         except FileNotFoundError:
-            make_dirs(path.parent, durable=durable)
+            make_dirs(Path(path).parent, durable=durable)
             fd = os.open(path, _APPEND, 0o644)
         try:
             size = os.fstat(fd).st_size
@@ -39,4 +39,4 @@ def append_line(path: Path, line: bytes, *, durable: bool = False) -> None:
         finally:
             os.close(fd)
     if durable and not size:
-        sync_dir(path.parent)
+        sync_dir(os.path.dirname(path))

@@ -29,7 +29,8 @@ from typing import Final, NamedTuple
 
 from muse.core import journal, temps
 from muse.core.errors import MuseError
-from muse.core.io import lock_file, move_file, remove_file, sync_dir
+from muse.core.file_lock import lock_file
+from muse.core.io import move_file, remove_file, sync_dir
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.pack import Pack

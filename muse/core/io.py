@@ -28,6 +28,7 @@ from typing import Final, Self
 from muse.core import temps
 from muse.core.durability import are_syncs_waived
 from muse.core.errors import IoFailedError
+from muse.core.file_lock import lock_file
 from muse.core.overlay import find_overlaid
 from muse.core.paths import temp_folder
 from muse.core.plain_files import read_plain
@@ -38,7 +39,6 @@ _FULLFSYNC: Final = getattr(fcntl, "F_FULLFSYNC", None)
 _NO_FULLFSYNC: Final = {errno.ENOTSUP, errno.ENOTTY, errno.EINVAL}
 # What a system or file system answers that has no nameless files.
 _NO_TMPFILE: Final = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS, errno.EPERM}
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @contextlib.contextmanager
@@ -103,20 +103,6 @@ def sync_filesystem(path: Path) -> None:
             os.close(fd)
 
 
-def lock_file(fd: int, *, shared: bool = False) -> bool:
-    """Try a flock without waiting.
-
-    Returns:
-        False when another open file holds it; True when it is ours, or when there are no locks
-        here (the age gates are then the only protection).
-    """
-    try:
-        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in _NO_LOCKS
-    return True
-
-
 class NewFile:
     """A file that nobody sees until `publish`.
 
@@ -135,12 +121,12 @@ class NewFile:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | str,
         *,
         family: temps.Family,
         mode: int = 0o444,
         folder_fd: int | None = None,
-        name_dir: Path | None = None,
+        name_dir: Path | str | None = None,
     ) -> None:
         self._folder = os.fspath(folder)
         self._name_dir = os.path.abspath(name_dir) if name_dir is not None else None
@@ -287,7 +273,7 @@ def _rename_link(
         raise
 
 
-def read_bytes(path: Path, *, doing: str, limit: int) -> bytes | None:
+def read_bytes(path: Path | str, *, doing: str, limit: int) -> bytes | None:
     """Read a whole file of at most ``limit`` bytes; None when it does not exist.
 
     Raises:
@@ -302,7 +288,7 @@ def read_bytes(path: Path, *, doing: str, limit: int) -> bytes | None:
 
 
 def write_bytes_atomic(
-    path: Path,
+    path: Path | str,
     data: bytes,
     *,
     durable: bool = False,
@@ -322,13 +308,14 @@ def write_bytes_atomic(
         Killed at any instant: the old or the new content. With ``durable``, a power cut after
         the return leaves the new one; without, the old, the new, or (on some file systems) none.
     """
-    folder = temp_folder(path) if family is temps.MUTABLE else path.parent
+    parent = os.path.dirname(path)
+    folder = temp_folder(path) if family is temps.MUTABLE else parent
     try:
         new = NewFile(folder, family=family, mode=mode)
     except IoFailedError as error:
         if error.errno != errno.ENOENT:
             raise
-        make_dirs(folder)
+        make_dirs(Path(folder))
         new = NewFile(folder, family=family, mode=mode)
     with new:
         new.write(data)
@@ -339,11 +326,11 @@ def write_bytes_atomic(
         except IoFailedError as error:
             if error.errno != errno.ENOENT:
                 raise
-            make_dirs(path.parent, durable=durable)
+            make_dirs(Path(parent), durable=durable)
             new.publish(path, replace=True)
     if durable:
         # Both ends of the rename: a cut may keep the old name as well as the new one.
-        for end in dict.fromkeys((path.parent, folder)):
+        for end in dict.fromkeys((parent, folder)):
             sync_dir(end)
 
 

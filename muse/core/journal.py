@@ -33,6 +33,7 @@ from muse.core.journal_record import Record, decode_record, encode_record
 from muse.core.object_store import ObjectStore
 from muse.core.paths import journal_dir, muse_dir
 from muse.core.plain_files import JOURNAL_BYTES
+from muse.core.real_folders import Ways
 
 # Every command that opens the repository compares what the records say: few, so that it is cheap.
 MAX_RECORDS: Final = 16
@@ -200,12 +201,13 @@ def _write_at(fd: int, data: bytes, offset: int) -> None:
         rest, offset = rest[written:], offset + written
 
 
-def apply_record(store: ObjectStore, record: Record) -> None:
+def apply_record(store: ObjectStore, record: Record, ways: Ways) -> None:
     """Write what a fresh record says, without syncs.
 
     Objects come first, so that a reader beside us never meets a ref that runs ahead of them.
     """
     muse = muse_dir(store.root)
+    own = os.fspath(muse)
     for raw, frame in record.objects:
         store.write_loose(raw, frame)
     # Logs go before others are written: that of `a` stands in the way of that of `a/b`.
@@ -215,9 +217,9 @@ def apply_record(store: ObjectStore, record: Record) -> None:
     for path, line in record.lines:
         # The move itself is durable: a log that cannot be written must not make it fail.
         with contextlib.suppress(IoFailedError):
-            pieces.append_line(muse / path, line)
+            pieces.append_line(f"{own}/{path}", line, ways)
     for move in record.files:
-        pieces.write_file(muse, move.path, move.after)
+        pieces.write_file(own, move.path, move.after, ways)
 
 
 def is_applied(store: ObjectStore, journal: Journal) -> bool:
@@ -258,6 +260,7 @@ def recover(store: ObjectStore) -> tuple[Journal, int]:
 def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[bool]:
     """Return a mark for each missing piece, written when ``every`` is set, else the first."""
     muse = muse_dir(store.root)
+    own, ways = os.fspath(muse), Ways()
     found: list[bool] = []
     for path in _logs_to_drop(muse, journal):
         found.append(True)
@@ -279,13 +282,13 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
             found.append(True)
             if not every:
                 return found
-            pieces.append_missing(muse / path, line)
+            pieces.append_missing(f"{own}/{path}", line, ways)
     stale = _stale_files(muse, journal)
     for path, after in stale:
         found.append(True)
         if not every:
             return found
-        pieces.write_file(muse, path, after)
+        pieces.write_file(own, path, after, ways)
     return found
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from muse.core import append, codec, io, shallow
 from muse.core.errors import IoFailedError, OversizeError
 from muse.core.plain_files import STAGE_BYTES, open_plain
-from muse.core.real_folders import check_way
+from muse.core.real_folders import Ways
 from muse.core.types import is_object_id
 
 _TAIL: Final = 1 << 16
@@ -65,34 +66,31 @@ def has_line(path: Path, line: bytes) -> bool:
         return True
 
 
-def append_missing(path: Path, line: bytes) -> None:
+def append_missing(path: str, line: bytes, ways: Ways) -> None:
     """Append a line that recovery misses."""
     try:
-        append_line(path, line)
+        append_line(path, line, ways)
     except IoFailedError as error:
         # A log that can never be written must not block; on a full disk it can be, later.
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise
 
 
-def append_line(path: Path, line: bytes) -> None:
+def append_line(path: str, line: bytes, ways: Ways) -> None:
     """Append a line to a log, which deleted refs may have left as a folder."""
-    check_way(path)
-    if path.is_dir():
-        remove_empty_dirs(path)
-    append.append_line(path, line)
+    ways.check(path)
+    _write_over_folders(path, lambda: append.append_line(path, line))
 
 
-def write_file(muse: Path, name: str, data: bytes | None) -> None:
+def write_file(muse: str, name: str, data: bytes | None, ways: Ways) -> None:
     """Write or remove a ref, HEAD, the stage or the boundary, without a sync."""
-    path = muse / name
-    check_way(path)
+    full = f"{muse}/{name}"
+    ways.check(full)
     if data is not None:
         # A link is replaced, and never followed.
-        if path.is_dir() and not path.is_symlink():
-            remove_empty_dirs(path)
-        io.write_bytes_atomic(path, data)
+        _write_over_folders(full, lambda: io.write_bytes_atomic(full, data))
         return
+    path = Path(full)
     io.remove_file(path)
     parent = path.parent
     # A deleted branch `a/b` leaves no folder `a` in the way of a branch `a`.
@@ -104,7 +102,18 @@ def write_file(muse: Path, name: str, data: bytes | None) -> None:
         parent = parent.parent
 
 
-def remove_empty_dirs(path: Path) -> None:
+def _write_over_folders(path: str, write: Callable[[], None]) -> None:
+    """Write a file; where deleted refs left folders of its name, write it in their place."""
+    try:
+        write()
+    except IoFailedError as error:
+        if error.errno != errno.EISDIR or os.path.islink(path):
+            raise
+        remove_empty_dirs(path)
+        write()
+
+
+def remove_empty_dirs(path: str) -> None:
     """Remove a folder that holds nothing but empty folders, as deleted refs leave them."""
     for folder, _, _ in os.walk(path, topdown=False):
         with contextlib.suppress(OSError):

@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from muse.core.errors import LockedError
-from muse.core.io import io_errors, lock_file
+from muse.core.file_lock import lock_file
+from muse.core.io import io_errors
 from muse.core.paths import lock_path
 from muse.core.plain_files import open_plain
 

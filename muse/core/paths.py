@@ -152,12 +152,11 @@ def tags_dir(root: Path) -> Path:
     return root / MUSE / "tags"
 
 
-def temp_folder(path: Path) -> Path:
+def temp_folder(path: Path | str) -> str:
     """Return where the temp of a file lives: ``.muse/tmp`` if inside ``.muse``, else beside it."""
-    for parent in path.parents:
-        if parent.name == ".muse":
-            return parent / "tmp"
-    return path.parent
+    name = os.fspath(path)
+    at = name.rfind(f"/{MUSE}/")
+    return os.path.dirname(name) if at < 0 else os.path.join(name[:at], MUSE, "tmp")
 
 
 def show_path(path: bytes | str) -> str:

@@ -18,6 +18,7 @@ from muse.core.paths import MUSE, muse_dir, shards_dir, show_path
 # Folders in which every folder is looked at. What is further below `refs` and `logs` is looked at
 # when it is written, and the shards when they are swept.
 _ABOVE: Final = ("", "/objects", "/refs", "/logs")
+_OWN: Final = f"/{MUSE}"
 
 
 def check_folders(root: Path) -> None:
@@ -48,16 +49,29 @@ def _check_inside(folder: str) -> None:
         return
 
 
-def check_way(path: Path) -> None:
-    """Refuse to write a file below ``.muse`` of which a folder on the way is a symlink.
+class Ways:
+    """Looks at the folders on the way to files below ``.muse``, once each.
 
-    Raises:
-        UnsafePathError: Names it.
+    It serves for one transaction: the links that it looks for came with the repository.
     """
-    for parent in path.parents:
-        _check(os.fspath(parent))
-        if parent.name == MUSE:
-            return
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def check(self, path: str) -> None:
+        """Refuse to write a file of which a folder on the way is a symlink.
+
+        Raises:
+            UnsafePathError: Names it.
+        """
+        folder = path
+        while folder := folder[: max(0, folder.rfind("/"))]:
+            if folder in self._seen:
+                return
+            _check(folder)
+            self._seen.add(folder)
+            if folder.endswith(_OWN):
+                return
 
 
 def _check(path: str) -> None:

@@ -20,7 +20,7 @@ from muse.core.io import io_errors, read_bytes
 from muse.core.overlay import overlaid_names
 from muse.core.paths import head_path, muse_dir, show_text
 from muse.core.plain_files import REF_BYTES
-from muse.core.real_folders import check_way
+from muse.core.real_folders import Ways
 from muse.core.types import ObjectId, is_object_id
 
 HEADS: Final = "refs/heads/"
@@ -135,6 +135,7 @@ class RefStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._muse = muse_dir(root)
+        self._own = os.fspath(self._muse)
 
     def path(self, name: str) -> Path:
         """Return the file of a full ref name.
@@ -142,21 +143,28 @@ class RefStore:
         Raises:
             UnsafeNameError: The name is not legal.
         """
+        return Path(self._file(name))
+
+    def _file(self, name: str) -> str:
         if not name.startswith("refs/"):
             raise UnsafeNameError(
                 f"'{show_text(name)}' is not a full ref name.", hint="It begins with 'refs/'."
             )
-        return self._muse / check_ref_name(name)
+        return f"{self._own}/{check_ref_name(name)}"
 
-    def check_place(self, name: str) -> None:
+    def check_place(self, name: str, ways: Ways) -> None:
         """Make sure that a ref and its log can be written: before a record says that they are.
+
+        Args:
+            name: A full ref name.
+            ways: Looks at the folders.
 
         Raises:
             UnsafeNameError: The name is not legal.
             UnsafePathError: A folder on the way is a link.
         """
-        check_way(self.path(name))
-        check_way(self._muse / "logs" / name)
+        ways.check(self._file(name))
+        ways.check(f"{self._own}/logs/{name}")
 
     def read(self, name: str) -> ObjectId | None:
         """Return what a full ref name points at; None when unborn.
@@ -164,7 +172,7 @@ class RefStore:
         Raises:
             CorruptFileError: The file holds something else than an id.
         """
-        path = self.path(name)
+        path = self._file(name)
         try:
             data = read_bytes(path, doing="read a ref", limit=REF_BYTES)
         except IoFailedError as error:
@@ -175,7 +183,7 @@ class RefStore:
         return self._decode(path, data)
 
     @staticmethod
-    def _decode(path: Path, data: bytes | None) -> ObjectId | None:
+    def _decode(path: str, data: bytes | None) -> ObjectId | None:
         text = (data or b"").decode("ascii", "replace").strip()
         if not text and not (data or b"").strip(b"\n"):
             return None
@@ -184,7 +192,7 @@ class RefStore:
             hint = f"'muse reflog {short_name(ref)}' shows where it was"
             if ref.startswith(HEADS):
                 hint += f"; 'muse branch -f {short_name(ref)} <id>' sets it anew"
-            raise CorruptFileError(os.fspath(path), reason="it holds no object id", hint=hint + ".")
+            raise CorruptFileError(path, reason="it holds no object id", hint=hint + ".")
         return ObjectId(text)
 
     def iter(self, prefix: str = "refs/") -> Iterator[tuple[str, ObjectId]]:
@@ -258,6 +266,6 @@ def _is_legal(name: str) -> bool:
     return True
 
 
-def _ref_of(path: Path) -> str:
-    parts = path.parts
-    return "/".join(parts[parts.index("refs") :]) if "refs" in parts else path.name
+def _ref_of(path: str) -> str:
+    parts = path.split("/")
+    return "/".join(parts[parts.index("refs") :]) if "refs" in parts else parts[-1]

@@ -22,7 +22,8 @@ from typing import Final, NamedTuple
 
 from muse.core import codec, temps
 from muse.core.errors import IoFailedError, LockedError, MuseError, OversizeError
-from muse.core.io import lock_file, write_bytes_atomic
+from muse.core.file_lock import lock_file
+from muse.core.io import write_bytes_atomic
 from muse.core.lock import WriteLock, find_owner
 from muse.core.paths import MUSE, muse_dir, show_path, sweep_state_path
 from muse.core.plain_files import RECORD_BYTES, read_plain

@@ -46,6 +46,7 @@ from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
 from muse.core.paths import head_path, muse_dir, pack_dir, shallow_path, stage_path
 from muse.core.plain_files import REF_BYTES, STAGE_BYTES
+from muse.core.real_folders import Ways
 from muse.core.reflog import ReflogEntry, encode_entry
 from muse.core.refs import HEADS, Head, RefStore, check_no_clash
 from muse.core.settled import is_settled, settle_packs
@@ -92,15 +93,13 @@ class Transaction:
         self.root = store.root
         self.details: dict[str, str] = {}
         self.summary = summary
-        self._refs = refs
-        self._operation, self._who = operation, who
-        self._level = level
-        self._each = level != durability.BATCH
+        self._refs, self._operation, self._who = refs, operation, who
+        self._level, self._each = level, level != durability.BATCH
         self._unsynced = self._waived_before = False
         self._lock = WriteLock(self.root, command=operation, wait_s=wait_s)
         self._journal = journal.Journal((), 0)
+        self._ways, self._pending_bytes = Ways(), 0
         self._pending: dict[RawId, tuple[ObjectType, bytes]] = {}
-        self._pending_bytes = 0
         self._pack: PackWriter | None = None
         self._moves: dict[str, tuple[ObjectId | None, ObjectId | None, str]] = {}
         self._head: tuple[str, str] | None = None
@@ -176,7 +175,7 @@ class Transaction:
             old: Where it is; None means that it must not exist.
             log: The reflog's message.
         """
-        self._refs.check_place(name)
+        self._refs.check_place(name, self._ways)
         self._moves[name] = (old, new, log)
 
     def set_head(self, *, ref: str | None = None, commit: ObjectId | None = None, log: str) -> None:
@@ -278,7 +277,7 @@ class Transaction:
         if any(record):
             after = journal.append(self.root, record, self._journal)
             try:
-                journal.apply_record(self.store, record)
+                journal.apply_record(self.store, record, self._ways)
                 self.store.journal = (journal.mark(self.root), after)
             except StorageError as error:
                 error.hint = (
@@ -385,12 +384,13 @@ class Transaction:
         head = (head_before, self._head[0]) if self._head else None
         if not (self._moves or head or stage or self.details):
             return
+        who = f"{self._who.name} <{self._who.email}>"
         operation = Operation(
-            id=os.urandom(8).hex(),
-            name=self._operation,
-            summary=self.summary,
-            time_s=int(time.time()),
-            who=f"{self._who.name} <{self._who.email}>",
+            os.urandom(8).hex(),
+            self._operation,
+            self.summary,
+            int(time.time()),
+            who,
             refs=tuple((name, old, new) for name, (old, new, _) in self._moves.items()),
             head=head,
             stage=stage,

@@ -20,9 +20,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from muse.core.errors import AlreadyExistsError, LockedError
+from muse.core.file_lock import lock_file
 from muse.core.io import (
     io_errors,
-    lock_file,
     make_dirs,
     read_bytes,
     remove_file,

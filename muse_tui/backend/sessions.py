@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from muse.core.io import lock_file, make_dirs, remove_file, write_text_atomic
+from muse.core.file_lock import lock_file
+from muse.core.io import make_dirs, remove_file, write_text_atomic
 from muse.core.paths import health_dir
 
 

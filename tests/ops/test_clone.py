@@ -18,7 +18,7 @@ from muse.core.errors import (
     UnfinishedCloneError,
     UsageError,
 )
-from muse.core.io import lock_file
+from muse.core.file_lock import lock_file
 from muse.core.refs import HEADS, TAGS
 from muse.core.repo import Repository, open_repo
 from muse.core.types import from_raw, to_raw

@@ -119,7 +119,7 @@ class IdTable:
 
     def _write(self, records: Iterable[bytes], *, at_most: int) -> str:
         make_dirs(self._folder, durable=True)
-        temps_folder = temp_folder(self._folder / self._name)
+        temps_folder = Path(temp_folder(self._folder / self._name))
         make_dirs(temps_folder)
         with NewFile(temps_folder, family=temps.MUTABLE) as new:
             sizes = (self._key_size, self._value_size)
