@@ -67,7 +67,7 @@ def _run(arguments: list[str], *, early: bool) -> int:
     asked = invocation.help or invocation.version or not invocation.verb
     if not asked:
         _change_folder(invocation.directories)
-    if early and invocation.verb == "status" and not asked:
+    if early and _looks_at_all_files(invocation) and not asked:
         # Start-up time: files are looked at while the rest is loading.
         from muse.core import early_scan
 
@@ -86,6 +86,14 @@ def _run(arguments: list[str], *, early: bool) -> int:
         result, paged = Result({"help": text}, text), "help"
     _show(result, invocation, paged=paged)
     return result.exit_code
+
+
+def _looks_at_all_files(invocation: Invocation) -> bool:
+    """Tell whether a command line is one of those that begin with a look at every file."""
+    verb, arguments = invocation.verb, invocation.arguments
+    if verb == "add":
+        return arguments in (["."], ["-A"], ["--all"])
+    return verb == "status" or (verb == "diff" and not arguments)
 
 
 def _print_version() -> int:
