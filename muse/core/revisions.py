@@ -18,6 +18,7 @@ from muse.core.config import Config
 from muse.core.errors import (
     AmbiguousIdError,
     CorruptObjectError,
+    NotFoundError,
     ObjectNotFoundError,
     PathNotFoundError,
     RevisionNotFoundError,
@@ -93,6 +94,18 @@ class Revisions:
     def find_commit(self, text: str) -> RawId:
         """Return the commit that a text names, annotated tags peeled; errors as for `find`."""
         return self._peel(self._walk(text, wanted="commit").raw, "commit", text)
+
+    def is_commit(self, text: str) -> bool:
+        """Tell whether a text names a commit that is here.
+
+        Raises:
+            CorruptObjectError: What it names is damaged.
+        """
+        try:
+            self.find_commit(text)
+        except NotFoundError:
+            return False
+        return True
 
     def find_tree(self, text: str) -> RawId:
         """Return the tree that a text names: a tree, or a commit's; errors as for `find`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from muse.core.errors import RefChangedError, RemoteError, UsageError
+from muse.core.errors import RemoteError, UsageError
 from muse.ops.clone import clone
 from muse.ops.gc_remote import gc_remote
 from muse.ops.push import push
@@ -26,10 +26,11 @@ from tests.remotes.azure_server import (
     needs_azurite,
     sign_grant,
 )
-from tests.remotes.proxied_store import Store, during, push_at_each_request
+from tests.remotes.proxied_store import Store, push_at_each_request
 from tests.remotes.repositories import add_commit, files_of, reachable
 from tests.remotes.s3_server import Act, Answer, Proxy
 from tests.remotes.store_oracle import read_azure
+from tests.remotes.store_races import StoreRaces
 
 EMULATOR = "AZURE_STORAGE_USE_EMULATOR"
 
@@ -58,7 +59,7 @@ def open_azure(url: str = f"az://{CONTAINER}/p") -> Bucket:
 
 
 @needs_azurite
-class TestServer:
+class TestServer(StoreRaces):
     """A push, whatever happens to it, leaves a store there that the oracle finds whole."""
 
     def test_conditions_are_asked_for_and_honoured(self, store: Store) -> None:
@@ -105,33 +106,6 @@ class TestServer:
                 version = results[winner]
                 assert found is not None
                 assert (found.data, found.version) == (b"%d %d" % (turn, winner), version)
-
-    def test_another_ref_moves_meanwhile(self, store: Store) -> None:
-        """The write is repeated on top of it, and nobody is told."""
-        store.push()
-        other = store.clone("other")
-        add_commit(other, {b"o": b"1"}, branch="theirs")
-        add_commit(store.repo, {b"a": b"2"})
-        during(store, lambda: push(other, remote="origin", branches=("theirs",)))
-        store.push()
-        refs = store.state().refs
-        assert refs["refs/heads/theirs"] == other.refs.read("refs/heads/theirs")
-        assert refs["refs/heads/main"] == store.repo.refs.read("refs/heads/main")
-        assert store.state().check()
-
-    def test_the_same_ref_moves_meanwhile(self, store: Store) -> None:
-        """The push is refused, and theirs is kept."""
-        store.push()
-        before = store.repo.refs.read("refs/heads/main")
-        assert before is not None
-        other = store.clone("other")
-        theirs = add_commit(other, {b"o": b"1"}, parents=(before,))
-        add_commit(store.repo, {b"a": b"2"})
-        during(store, lambda: push(other, remote="origin", branches=("main",)))
-        with pytest.raises(RefChangedError) as caught:
-            store.push()
-        assert (caught.value.expected, caught.value.actual) == (before, theirs)
-        assert store.state().refs["refs/heads/main"] == theirs
 
     def test_a_large_pack_goes_in_blocks(self, store: Store) -> None:
         """Above 16 MiB a pack is put together there from blocks, and is whole."""

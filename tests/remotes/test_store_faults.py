@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from muse.core.errors import MuseError, RefChangedError, RemoteError
-from muse.core.types import ObjectId
 from muse.ops.clone import clone
 from muse.ops.fetch import fetch
 from muse.ops.push import PushOptions, push
 from muse.remotes.address import parse_address
 from muse.remotes.bucket import open_bucket
-from tests.remotes.proxied_store import Store, during, from_nth, nth, push_at_each_request
+from tests.remotes.proxied_store import Store, from_nth, nth, push_at_each_request
 from tests.remotes.repositories import add_commit, files_of, reachable
 from tests.remotes.s3_server import BUCKET, Act, Answer, Proxy
 from tests.remotes.store_oracle import read_s3
+from tests.remotes.store_races import StoreRaces, tip_of
 
 
 @pytest.fixture
@@ -261,34 +261,8 @@ class TestConnections:
             store.push()
 
 
-class TestRaces:
+class TestRaces(StoreRaces):
     """Two clients at one document."""
-
-    def test_another_ref_moved(self, store: Store, tmp_path: Path) -> None:
-        """The write is repeated on top of it, and nobody is told."""
-        store.push()
-        other = store.clone("other")
-        add_commit(other, {b"o": b"1"}, branch="theirs")
-        add_commit(store.repo, {b"a": b"2"})
-        during(store, lambda: push(other, remote="origin", branches=("theirs",)))
-        store.push()
-        refs = store.state().refs
-        assert refs["refs/heads/theirs"] == other.refs.read("refs/heads/theirs")
-        assert refs["refs/heads/main"] == store.repo.refs.read("refs/heads/main")
-        assert store.state().check()
-
-    def test_the_same_ref_moved(self, store: Store) -> None:
-        """Both ids are told; theirs is kept."""
-        store.push()
-        other = store.clone("other")
-        theirs = add_commit(other, {b"o": b"1"}, parents=(tip_of(store),))
-        ours = add_commit(store.repo, {b"a": b"2"})
-        before = store.state().refs["refs/heads/main"]
-        during(store, lambda: push(other, remote="origin", branches=("main",)))
-        with pytest.raises(RefChangedError) as caught:
-            store.push()
-        assert (caught.value.expected, caught.value.actual) == (before, theirs)
-        assert store.state().refs["refs/heads/main"] == theirs != ours
 
     def test_a_lease_compares_with_what_was_seen(self, store: Store) -> None:
         """A forced push is refused when somebody else has pushed since."""
@@ -305,13 +279,6 @@ class TestRaces:
                 options=PushOptions(force=True, leases={}),
             )
         assert store.state().check()
-
-
-def tip_of(store: Store) -> ObjectId:
-    """Return what ``main`` names here."""
-    found = store.repo.refs.read("refs/heads/main")
-    assert found is not None
-    return found
 
 
 class TestAddresses:

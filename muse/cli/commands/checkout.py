@@ -53,9 +53,12 @@ def run(ctx: Context, args: argparse.Namespace) -> Result:
             hint="Put '--' before the paths: 'muse checkout [<rev>] -- <path>…'.",
         )
     repo, name = ctx.repo(), names[0]
-    ref = Revisions(repo.objects, repo.refs, config=repo.config).full_name(name)
+    revisions = Revisions(repo.objects, repo.refs, config=repo.config)
+    ref = revisions.full_name(name)
     is_branch = name == "-" or (ref or HEADS).startswith(HEADS)
-    detach = args.detach or not is_branch or _is_id(ctx, name, ref)
+    # What is no ref may be a commit all the same, as `HEAD~2` is.
+    is_commit = ref is None and name != "-" and revisions.is_commit(name)
+    detach = args.detach or not is_branch or is_commit
     try:
         return switch.go(ctx, name, detach=detach)
     except (NotFoundError, UsageError) as error:
@@ -76,17 +79,3 @@ def _is_path(ctx: Context, name: str) -> bool:
         return head.find(path) is not None or head.is_folder(path)
     except MuseError:
         return False
-
-
-def _is_id(ctx: Context, name: str, ref: str | None) -> bool:
-    """Tell whether a name that is no ref is a commit all the same, as in ``HEAD~2``."""
-    from muse.core.revisions import Revisions
-
-    if ref is not None or name == "-":
-        return False
-    repo = ctx.repo()
-    try:
-        Revisions(repo.objects, repo.refs, config=repo.config).find_commit(name)
-    except NotFoundError:
-        return False
-    return True

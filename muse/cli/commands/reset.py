@@ -6,7 +6,7 @@ import argparse
 import os
 
 from muse.cli.context import Context, Result
-from muse.core.errors import MuseError, PathNotFoundError
+from muse.core.errors import PathNotFoundError
 from muse.core.paths import show_path, show_text
 
 SUMMARY = "take changes off the stage; files stay as they are"
@@ -24,29 +24,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a file or folder")
 
 
-def _is_commit(ctx: Context, word: str) -> bool:
-    from muse.core.revisions import Revisions
-
-    repo = ctx.repo()
-    try:
-        Revisions(repo.objects, repo.refs, config=repo.config).find_commit(word)
-    except MuseError:
-        return False
-    return True
-
-
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Unstage, and say what was unstaged."""
+    from muse.core.revisions import Revisions
     from muse.ops.reset import reset
 
+    repo = ctx.repo()
     words: list[str] = args.paths
     if words[:1] == ["HEAD"] and not os.path.lexists(ctx.cwd / "HEAD"):
         # As fingers type it: what is taken off the stage becomes what HEAD has, anyway.
         words = words[1:]
     try:
-        result = reset(ctx.repo(), [ctx.path(word) for word in words])
+        result = reset(repo, [ctx.path(word) for word in words])
     except PathNotFoundError as error:
-        if _is_commit(ctx, words[0]):
+        if Revisions(repo.objects, repo.refs, config=repo.config).is_commit(words[0]):
             error.hint = (
                 "'muse undo' takes back the last operation, a commit, too; 'muse switch -c <new> "
                 f"{show_text(words[0])}' begins a branch there."
