@@ -139,16 +139,15 @@ class FileActions(ActionBase):
         if not command:
             self.say("No editor is set.", hint="export EDITOR=vim, then press e", level="warn")
             return False
-        import subprocess
-
         try:
             with self.app.suspend():
-                code = subprocess.run(command, check=False).returncode
+                # Nothing may be raised in here: Textual would not take the terminal back.
+                code, problem = _run(command)
         except SuspendNotSupported:
             self.say("This terminal cannot be given to an editor.", level="warn")
             return False
-        except OSError as error:
-            self.say(f"{command[0]} did not start: {error.strerror}.", level="bad")
+        if problem:
+            self.say(f"{command[0]} did not start: {problem}.", level="bad")
             return False
         if code:
             self.say(f"{command[0]} ended with code {code}.", level="warn")
@@ -199,3 +198,13 @@ class FileActions(ActionBase):
         self.refresh_titles()
         self.ask_diff(self.key_under_cursor())
         return True
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """Run a program in the terminal; return its exit code, and why it did not start."""
+    import subprocess  # start-up time
+
+    try:
+        return subprocess.run(command, check=False).returncode, ""
+    except OSError as error:
+        return 1, error.strerror or type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from muse.ops.commit import commit
 from muse.ops.init import init
 from muse_tui.app import MuseApp
 from muse_tui.model import FileRow, Live
+from tests.tui.terminal import Terminal
 
 ADA = Signature("Ada", "ada@example.com", 1_700_000_000, "+0100")
 DEADLINE_S = 20.0
@@ -152,3 +153,17 @@ def opened() -> Open:
             yield stage
 
     return open_it
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Terminal]]:
+    """Start ``muse-tui`` in a terminal; it is ended with the test."""
+    running: list[Terminal] = []
+
+    def begin(root: Path, *arguments: str, size: tuple[int, int] = (120, 40)) -> Terminal:
+        running.append(Terminal("muse-tui", *arguments, cwd=root, size=size))
+        return running[-1]
+
+    yield begin
+    for terminal in running:
+        terminal.close()

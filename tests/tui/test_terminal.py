@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,20 +22,6 @@ from tests.tui.conftest import Song
 from tests.tui.terminal import DEADLINE_S, Terminal, is_running
 
 pytestmark = pytest.mark.tui
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Terminal]]:
-    """Start ``muse-tui`` in a terminal; it is ended with the test."""
-    running: list[Terminal] = []
-
-    def begin(root: Path, *arguments: str, size: tuple[int, int] = (120, 40)) -> Terminal:
-        running.append(Terminal("muse-tui", *arguments, cwd=root, size=size))
-        return running[-1]
-
-    yield begin
-    for terminal in running:
-        terminal.close()
 
 
 def wakes(pid: int) -> int:
