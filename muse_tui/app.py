@@ -14,6 +14,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import Monochrome, NoColor
 from textual.screen import Screen
 
 from muse_tui import keymap, leaving, messages
@@ -31,7 +32,7 @@ from muse_tui.model import (
 from muse_tui.screens import boxes
 from muse_tui.screens.main import MainScreen
 from muse_tui.terminal import Terminal
-from muse_tui.themes import THEMES, defaults
+from muse_tui.themes import THEMES, Colourless, defaults
 
 _NEWS = {
     StatusDelta: messages.StatusChanged,
@@ -67,6 +68,10 @@ class MuseApp(App[int]):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = THEMES[0].name
+        if self.no_color:
+            # Textual's own turns colours into greys.
+            self._filters = [f for f in self._filters if not isinstance(f, Monochrome | NoColor)]
+            self._filters.append(Colourless())
         self.main = MainScreen()
         self._opened = False
 

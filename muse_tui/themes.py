@@ -11,8 +11,10 @@ from __future__ import annotations
 import functools
 from typing import Final
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.filter import LineFilter
 from textual.theme import BUILTIN_THEMES, Theme
 
 # name of the paint → colour of the text, colour behind it, bold / italic / underline
@@ -52,6 +54,9 @@ PAINTS: Final[dict[str, tuple[str, str, str]]] = {
     "lane3": ("tag", "", ""),
     "lane4": ("bad", "", ""),
 }
+
+# How much brighter or darker than the widget a background must be to say something by itself.
+_STANDS_OUT: Final = 0.14
 
 
 def _variables(**colors: str) -> dict[str, str]:
@@ -170,3 +175,31 @@ def paint_variables(theme: Theme) -> tuple[tuple[str, str], ...]:
     """Return the colours that paints are made of, in a form that can be remembered."""
     own = {name: value for name, value in theme.variables.items() if name.startswith("p-")}
     return tuple(sorted({**defaults(dark=theme.dark), **own}.items()))
+
+
+class Colourless(LineFilter):
+    """What ``NO_COLOR`` asks for: not one colour is written, grey included.
+
+    A background that stands out (a text's cursor, a selection, changed words) is shown reversed;
+    quieter ones only underline what a sign says already.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments without colours."""
+        return [
+            Segment(text, None if style is None else _colourless(style, background), control)
+            for text, style, control in segments
+        ]
+
+
+@functools.lru_cache(4096)
+def _colourless(style: Style, background: Color) -> Style:
+    plain = style.without_color
+    if style.meta:
+        plain += Style.from_meta(style.meta)  # what the mouse finds there
+    if style.bgcolor is None or style.bgcolor.is_default:
+        return plain
+    behind = Color.from_rich_color(style.bgcolor, ansi=False)
+    if abs(behind.brightness - background.brightness) > _STANDS_OUT and not style.reverse:
+        plain += Style(reverse=True)
+    return plain
