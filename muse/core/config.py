@@ -49,7 +49,7 @@ class Config:
     def user(self) -> Mapping[str, object]:
         """The user's tables."""
         if self._user is None:
-            self._user = read_tables(self.user_path)
+            self._user = read_tables(self.user_path, follow=True)
         return self._user
 
     def get_value(self, key: str) -> Value | None:
@@ -122,13 +122,20 @@ class Config:
         return merged
 
 
-def read_tables(path: Path | None) -> Mapping[str, object]:
+def read_tables(path: Path | None, *, follow: bool = False) -> Mapping[str, object]:
     """Read a TOML file; empty when there is none.
+
+    Args:
+        path: The file.
+        follow: Follow a link: for the user's own file, which may be kept elsewhere.
 
     Raises:
         CorruptFileError: It is not valid TOML.
     """
-    data = read_bytes(path, doing="read the configuration", limit=RECORD_BYTES) if path else None
+    data = None
+    if path is not None:
+        doing = "read the configuration"
+        data = read_bytes(path, doing=doing, limit=RECORD_BYTES, follow=follow)
     if not data or all(line[:1] in {b"", b"#"} for line in data.split(b"\n")):
         return {}
     import tomllib  # start-up time: a repository without settings needs no parser

@@ -212,7 +212,7 @@ class UnreadableObjectError(CorruptObjectError):
     """
 
     def __init__(self, oid: str, *, where: str, error: OSError) -> None:
-        said = os.strerror(error.errno or 0)
+        said = error.strerror or os.strerror(error.errno or 0)
         super().__init__(oid, where=where, reason=f"it cannot be read ({said})")
         self.errno = error.errno
         self.message = f"Object {oid} in {where} cannot be read: {said}."
@@ -380,6 +380,8 @@ _IO_HINTS = {
     errno.EPERM: "Check the permissions and the owner of that file.",
     errno.EROFS: "The file system is read-only: status, log, diff and verify still work.",
     errno.EMFILE: "Too many open files: raise 'ulimit -n' and run the command again.",
+    errno.ELOOP: "A repository may come from anybody, so nothing of it is read through a link: put "
+    "the file itself in its place, or move the link away; 'muse doctor' tells what comes back.",
     errno.EIO: "The disk reported an error: check its health before going on.",
 }
 

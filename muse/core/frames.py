@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from muse.core.errors import CorruptObjectError, IoFailedError, UnreadableObjectError
+from muse.core.plain_files import PARSED_BYTES, open_plain
 from muse.core.types import OBJECT_TYPES, ObjectType, RawId, from_raw
 
 CHUNK_SIZE: Final = 1 << 20
@@ -75,6 +76,42 @@ def parse_header(frame: bytes, raw: RawId, path: str) -> tuple[ObjectType, int, 
         raise CorruptObjectError(from_raw(raw), where=path, reason=describe_damage(frame))
     kind: ObjectType = next(k for k in OBJECT_TYPES if k == match[1].decode())
     return kind, int(match[2]), match.end()
+
+
+def read_frame(raw: RawId, path: str) -> bytes:
+    """Read the whole file of a loose object, which the caller hashes.
+
+    Args:
+        raw: The object's id.
+        path: The file.
+
+    Raises:
+        CorruptObjectError: It is large, and not the object: no memory was set aside for it.
+        OSError: It cannot be read.
+    """
+    with open(path, "rb", buffering=0, opener=open_plain) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > CHUNK_SIZE:
+            _check_large(file.fileno(), raw, path, size)
+        return file.read()
+
+
+def _check_large(fd: int, raw: RawId, path: str, size: int) -> None:
+    kind, length, start = parse_header(os.pread(fd, MAX_HEADER, 0), raw, path)
+    if start + length != size:
+        reason = f"it holds {size} bytes, and should hold {start + length} by its header"
+        raise CorruptObjectError(from_raw(raw), where=path, reason=reason)
+    if kind != "blob" and length > PARSED_BYTES:
+        reason = f"a {kind} of {length} bytes is larger than any that is right"
+        raise CorruptObjectError(from_raw(raw), where=path, reason=reason)
+    digest = hashlib.sha256()
+    at = 0
+    while block := os.pread(fd, CHUNK_SIZE, at):
+        digest.update(block)
+        at += len(block)
+    if digest.digest() != raw:
+        reason = "its bytes do not hash to its name"
+        raise CorruptObjectError(from_raw(raw), where=path, reason=reason)
 
 
 def describe_damage(frame: bytes) -> str:

@@ -273,8 +273,16 @@ def _rename_link(
         raise
 
 
-def read_bytes(path: Path | str, *, doing: str, limit: int) -> bytes | None:
+def read_bytes(
+    path: Path | str, *, doing: str, limit: int, follow: bool = False
+) -> bytes | None:
     """Read a whole file of at most ``limit`` bytes; None when it does not exist.
+
+    Args:
+        path: The file.
+        doing: For the error, as in "read the stage".
+        limit: One of the bounds of `muse.core.plain_files`.
+        follow: Follow a link: for a file of the user's own.
 
     Raises:
         OversizeError: It is larger; nothing of it was read.
@@ -284,7 +292,7 @@ def read_bytes(path: Path | str, *, doing: str, limit: int) -> bytes | None:
     if overlaid is not None:
         return overlaid[0]
     with io_errors(doing, path):
-        return read_plain(path, limit=limit)
+        return read_plain(path, limit=limit, follow=follow)
 
 
 def write_bytes_atomic(

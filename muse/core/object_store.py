@@ -28,6 +28,7 @@ from muse.core.frames import (
     iter_frame_chunks,
     iter_shard,
     parse_header,
+    read_frame,
     unreadable,
 )
 from muse.core.io import NewFile, make_dirs, sync_path
@@ -157,8 +158,7 @@ class ObjectStore:
     def _read_loose(self, raw: RawId) -> tuple[ObjectType, bytes] | None:
         path = self.loose_path(raw)
         try:
-            with open(path, "rb", buffering=0, opener=open_plain) as file:
-                frame = file.read()
+            frame = read_frame(raw, path)
         except FileNotFoundError:
             if raw not in self.overlay:
                 return None

@@ -95,13 +95,7 @@ class PackIndex:
     def __init__(
         self, data: bytes | mmap.mmap, *, pack_hash: bytes, pack_size: int | None = None
     ) -> None:
-        if len(data) < _FIXED:
-            raise IndexDamagedError("it is too short")
-        magic, version, count = _HEAD.unpack_from(data)
-        if magic != INDEX_MAGIC or version != INDEX_VERSION:
-            raise IndexDamagedError("it does not begin as an index")
-        if len(data) != _FIXED + count * (RAW_ID_SIZE + _OFFSET.size):
-            raise IndexDamagedError("its size does not fit its count")
+        count = _check_head(data[: _HEAD.size], len(data), pack_size)
         fanout = _FANOUT.unpack_from(data, _HEAD.size)
         if fanout[-1] != count or any(a > b for a, b in pairwise(fanout)):
             raise IndexDamagedError("its fan-out table is wrong")
@@ -112,7 +106,7 @@ class PackIndex:
         if pack_size is not None and size != pack_size:
             raise IndexDamagedError("its pack has another size")
         self._data, self._fanout = data, fanout
-        self._count: int = count
+        self._count = count
         self.pack_size: int = size
 
     @classmethod
@@ -131,6 +125,8 @@ class PackIndex:
             raise IoFailedError("open the pack index", path=str(path), error=error) from error
         try:
             size = os.fstat(fd).st_size
+            # Before it is mapped: a hole may be larger than all addresses.
+            _check_head(os.pread(fd, _HEAD.size, 0), size, pack_size)
             data: bytes | mmap.mmap
             if size < _MAP_FROM:
                 data = os.read(fd, size)
@@ -219,3 +215,18 @@ class PackIndex:
         for start in range(0, end, 1 << 20):
             digest.update(self._data[start : min(start + (1 << 20), end)])
         return digest.digest() == bytes(self._data[end:])
+
+
+def _check_head(head: bytes, size: int, pack_size: int | None) -> int:
+    """Return how many objects an index lists; refuse one that claims more than there can be."""
+    if size < _FIXED or len(head) < _HEAD.size:
+        raise IndexDamagedError("it is too short")
+    count: int
+    magic, version, count = _HEAD.unpack(head)
+    if magic != INDEX_MAGIC or version != INDEX_VERSION:
+        raise IndexDamagedError("it does not begin as an index")
+    if size != _FIXED + count * (RAW_ID_SIZE + _OFFSET.size):
+        raise IndexDamagedError("its size does not fit its count")
+    if pack_size is not None and count > pack_size // RECORD_SIZE:
+        raise IndexDamagedError("it lists more than its pack can hold")
+    return count

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from muse.core.commits import ObjectFormatError, parse_commit, parse_tag
 from muse.core.errors import UnsafePathError
 from muse.core.paths import is_reserved_name
-from muse.core.plain_files import open_plain
+from muse.core.plain_files import PARSED_BYTES, open_plain
 from muse.core.temps import SHARD_FAMILIES, family_of
 from muse.core.trees import TreeFormatError, parse_tree
 from muse.core.types import OBJECT_TYPES, ObjectType, RawId
@@ -188,6 +188,9 @@ def _check_loose(raw: RawId, name: str, folder: int, shard: Path, whole: Whole) 
     if head is None or int(head[2]) != size - head.end():
         return Fault(MALFORMED, raw, where, "its header is not an object's")
     kind: ObjectType = head[1].decode()  # type: ignore[assignment]  # the pattern allows no other
+    if kind != "blob" and size > PARSED_BYTES:
+        reason = f"a {kind} of {size} bytes is larger than any that is right"
+        return Fault(MALFORMED, raw, where, reason)
     if kind != "blob":
         problem = find_format_fault(kind, data[head.end() :])
         if problem:
@@ -197,17 +200,18 @@ def _check_loose(raw: RawId, name: str, folder: int, shard: Path, whole: Whole) 
 
 
 def _read_frame(fd: int) -> tuple[bytes, int, RawId]:
-    """Return a file's bytes (of a big blob, only the first), its size and its hash."""
+    """Return a file's bytes, its size and its hash; of what is not parsed, only the first bytes."""
     data = os.read(fd, _FIRST)
     if len(data) < _FIRST:
         return data, len(data), RawId(hashlib.sha256(data).digest())
     digest = hashlib.sha256(data)
     size = len(data)
     blocks = [data]
+    is_parsed = data.startswith((b"tree ", b"commit ", b"tag "))
     while block := os.read(fd, _BLOCK):
         digest.update(block)
         size += len(block)
-        if not data.startswith(b"blob "):
+        if is_parsed and size <= PARSED_BYTES:
             blocks.append(block)
     return b"".join(blocks), size, RawId(digest.digest())
 

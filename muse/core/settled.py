@@ -13,11 +13,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from muse.core.errors import MuseError
+from muse.core.errors import MuseError, OversizeError
 from muse.core.io import sync_dir, write_bytes_atomic
 from muse.core.journal import Journal
 from muse.core.object_store import ObjectStore
 from muse.core.paths import cache_dir, pack_dir
+from muse.core.plain_files import REF_BYTES, read_plain
 from muse.core.types import RawId
 
 # Within one tick of a file system's clock a folder can change twice.
@@ -33,8 +34,8 @@ def settle_packs(root: Path) -> None:
     folder, note = pack_dir(root), cache_dir(root) / "packs-synced"
     now_ns = time.time_ns()
     seen = os.stat(folder).st_mtime_ns
-    with contextlib.suppress(OSError):
-        if note.read_text() == str(seen):
+    with contextlib.suppress(OSError, OversizeError):
+        if read_plain(note, limit=REF_BYTES) == str(seen).encode():
             return
     sync_dir(folder)
     if now_ns - seen > _RACY_NS:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from muse.core.errors import CorruptObjectError, MuseError
 from muse.core.findings import Finding
+from muse.core.frames import MAX_HEADER, parse_header
 from muse.core.object_store import ObjectStore
 from muse.core.pack import Pack
 from muse.core.pack_format import index_path
@@ -149,7 +150,7 @@ class ObjectDoctor:
         def publish(tx: Transaction) -> None:
             if path is not None and not _is_pack_file(finding.file):
                 self._quarantine.keep(path)
-            kind, size, chunks = _open(source)
+            kind, size, chunks = _open(source, raw)
             if size > _BLOCK:
                 if tx.write_stream(kind, size, chunks) != raw:
                     raise CorruptObjectError(from_raw(raw), where=source.where, reason="it changed")
@@ -272,18 +273,19 @@ def _hash(path: Path, prefix: bytes) -> RawId:
     return RawId(digest.digest())
 
 
-def _open(source: Source) -> tuple[ObjectType, int, Iterable[bytes]]:
+def _open(source: Source, raw: RawId) -> tuple[ObjectType, int, Iterable[bytes]]:
     if source.is_frame:
-        head, _, payload = source.file.read_bytes().partition(b"\0")
-        kind: ObjectType = head.split(b" ")[0].decode()  # type: ignore[assignment]  # it hashes to its name
-        return kind, len(payload), (payload,)
+        with open(source.file, "rb", opener=open_plain) as file:
+            kind, size, start = parse_header(file.read(MAX_HEADER), raw, source.where)
+        return kind, size, _blocks(source.file, start)
     if source.file.is_symlink():
         target = os.fsencode(os.readlink(source.file))
         return "blob", len(target), (target,)
     return "blob", source.file.stat().st_size, _blocks(source.file)
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, start: int = 0) -> Iterator[bytes]:
     with open(path, "rb", opener=open_plain) as file:
+        file.seek(start)
         while block := file.read(_BLOCK):
             yield block

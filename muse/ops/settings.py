@@ -31,5 +31,6 @@ def set_setting(repo: Repository, key: str, value: Value | None) -> None:
 
 def set_user_setting(path: Path, key: str, value: Value | None) -> None:
     """Set or remove one setting in the user's own file; see `set_setting`."""
-    data = read_bytes(path, doing="read your configuration", limit=RECORD_BYTES) or b""
+    doing = "read your configuration"
+    data = read_bytes(path, doing=doing, limit=RECORD_BYTES, follow=True) or b""
     write_bytes_atomic(path, set_value(data, key, value), durable=True)

@@ -143,7 +143,7 @@ def open_bucket(address: Address, url: str, *, user_config: Path | None) -> Buck
         )
     settings: Mapping[str, object] = {}
     if user_config is not None:
-        found = read_tables(user_config).get(address.scheme)
+        found = read_tables(user_config, follow=True).get(address.scheme)
         settings = found if isinstance(found, Mapping) else {}
     from muse.remotes.bucket_cloud import open_cloud  # start-up time
 

@@ -32,6 +32,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
+from muse.core.plain_files import PARSED_BYTES
 from muse.core.types import ObjectId, ObjectType, Progress, RawId
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ MAX_OFFERED: Final = 50_000_000
 MAX_SHALLOW: Final = 1_000_000
 MAX_REF_NAME: Final = 1024
 # Trees, commits and tags are parsed whole, so their size is bounded; blobs are streamed.
-MAX_PARSED_BYTES: Final = 128 * 2**20
+MAX_PARSED_BYTES: Final = PARSED_BYTES
 # A record up to this size travels whole, a larger one as chunks of at most this size.
 CHUNK_BYTES: Final = 2**20
 

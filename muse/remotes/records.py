@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from muse.core.errors import CorruptObjectError, ObjectNotFoundError
 from muse.core.object_store import ObjectStore
 from muse.core.pack_format import HASH_SIZE, RECORD_SIZE, Record, RecordError, parse_record
+from muse.core.plain_files import open_plain
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId
 from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord
@@ -58,7 +59,7 @@ def iter_pack(pack: Pack, wanted: Collection[RawId]) -> Iterator[ObjectRecord]:
     """
     places = sorted((offset, raw) for raw, offset in pack.offsets() if raw in wanted)
     try:
-        file = open(pack.path, "rb", buffering=0)  # noqa: SIM115  # closed below
+        file = open(pack.path, "rb", buffering=0, opener=open_plain)  # noqa: SIM115  # closed below
     except OSError:
         # A repack took it away a moment ago: its objects are elsewhere.
         return

@@ -130,6 +130,52 @@ class TestHoles:
         kept = list((repo / ".muse" / "quarantine").rglob("main"))
         assert [path.stat().st_size for path in kept] == [_HOLE]
 
+    @pytest.mark.parametrize(
+        ("head", "victim", "line"),
+        [
+            (b"", "HEAD", "log"),
+            (b"blob 3221225472\0", "HEAD:a", "cat-object HEAD:a"),
+            (b"tree 3221225472\0", "HEAD^{tree}", "ls-tree HEAD"),
+        ],
+    )
+    def test_an_object(
+        self, cli: Cli, muse: Run, repo: Path, *, head: bytes, victim: str, line: str
+    ) -> None:
+        """A loose object of 3 GiB is damage, whatever its header says, with 2 GiB of memory."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        (repo / ".muse/journal/wal").unlink()
+        digits = cli("rev-parse", victim, cwd=repo).out.strip().removeprefix("sha256:")
+        place = repo / ".muse/objects/sha256" / digits[:2] / digits[2:]
+        place.chmod(0o644)
+        place.write_bytes(head)
+        os.truncate(place, len(head) + (3 << 30))
+        for words in (line.split(), ["verify"]):
+            done = muse(*words, cwd=repo, check=False, timeout=200, preexec_fn=_limit_memory)
+            assert done.returncode == 3, (words, done.stderr)
+            assert b"is damaged" in done.stdout + done.stderr
+            assert digits.encode() in done.stdout + done.stderr
+
+    @pytest.mark.parametrize("honest", [False, True])
+    def test_an_index(self, cli: Cli, muse: Run, repo: Path, honest: bool) -> None:
+        """An index that lists more than its pack can hold is made anew (G4)."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        assert cli("gc", cwd=repo).code == 0
+        [index] = (repo / ".muse/objects/pack").glob("*.idx")
+        whole = index.read_bytes()
+        index.chmod(0o644)
+        if honest:
+            # The count in its header is that of a file so large.
+            count = _HOLE // 40
+            index.write_bytes(whole[:12] + count.to_bytes(4, "big") + whole[16:])
+            os.truncate(index, len(whole) + (count - int.from_bytes(whole[12:16], "big")) * 40)
+        else:
+            os.truncate(index, _HOLE)
+        done = muse("log", cwd=repo, check=False, timeout=60, preexec_fn=_limit_memory)
+        assert done.returncode == 0, done.stderr
+        assert index.read_bytes() == whole
+
 
 _HOLE = 20 << 30
 
@@ -204,6 +250,102 @@ class TestLinks:
         for command in (["add", "a"], ["commit", "-m", "x"], ["doctor", "--fix"]):
             cli(*command, cwd=tree)
         assert (outside / "empty").is_dir()
+
+
+class TestLinkedFiles:
+    """A file of `.muse` that is a link: nothing is read through it (G11)."""
+
+    @pytest.mark.parametrize(
+        ("name", "line"),
+        [
+            ("HEAD", "log"),
+            ("refs/heads/main", "log"),
+            ("config.toml", "status"),
+            ("repo.json", "status"),
+            ("code/stage.msgpack", "status"),
+            ("logs/operations", "undo"),
+            ("logs/refs/heads/main", "reflog main"),
+            ("journal/wal", "status"),
+        ],
+    )
+    def test_is_named(self, cli: Cli, repo: Path, tmp_path: Path, name: str, line: str) -> None:
+        """The error says that it is a link, and the hint how to go on; what it leads to stays."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        (repo / "b").write_text("b\n")
+        assert cli("add", "b", cwd=repo).code == 0
+        if name != "journal/wal":
+            assert cli("gc", cwd=repo).code == 0
+        place, outside = repo / ".muse" / name, tmp_path / "outside"
+        before = place.read_bytes()
+        outside.write_bytes(before)
+        place.unlink()
+        place.symlink_to(outside)
+        done = cli(*line.split(), cwd=repo)
+        assert done.code == 3, (done.out, done.err)
+        assert Path(name).name in done.err
+        assert "It is a link" in done.err
+        assert "put the file itself in its place" in done.err
+        place.unlink()
+        place.write_bytes(before)
+        assert cli("verify", cwd=repo).code == 0
+
+    def test_objects(self, cli: Cli, repo: Path, tmp_path: Path) -> None:
+        """A link to a whole copy is no copy: it is told, and the doctor puts a file there."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        (repo / ".muse/journal/wal").unlink()
+        digits = cli("rev-parse", "HEAD:a", cwd=repo).out.strip().removeprefix("sha256:")
+        place = repo / ".muse/objects/sha256" / digits[:2] / digits[2:]
+        place.rename(tmp_path / "outside")
+        place.symlink_to(tmp_path / "outside")
+        done = cli("cat-object", "HEAD:a", cwd=repo)
+        assert (done.code, done.out) == (3, "")
+        assert "It is a link" in done.err
+        assert cli("verify", cwd=repo).code == 3
+        assert cli("doctor", "--fix", cwd=repo).code == 0
+        assert not place.is_symlink()
+        assert cli("cat-object", "HEAD:a", cwd=repo).out == "a\n"
+        assert (tmp_path / "outside").read_bytes() == b"blob 2\0a\n"
+
+    def test_packs(self, cli: Cli, repo: Path, tmp_path: Path) -> None:
+        """A pack that is a link is not read; put back as a file, it is."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        assert cli("gc", cwd=repo).code == 0
+        [pack] = (repo / ".muse/objects/pack").glob("*.mpack")
+        pack.rename(tmp_path / "outside")
+        pack.symlink_to(tmp_path / "outside")
+        assert cli("log", cwd=repo).code == 3
+        done = cli("verify", cwd=repo)
+        assert done.code == 3
+        assert "It is a link" in done.out
+        pack.unlink()
+        (tmp_path / "outside").rename(pack)
+        assert cli("verify", cwd=repo).code == 0
+
+    def test_a_cache_is_made_anew(self, cli: Cli, repo: Path, tmp_path: Path) -> None:
+        """A link in the place of a cache is replaced, and not written through."""
+        (repo / "a").write_text("a\n")
+        assert cli("commit", "-m", "First", cwd=repo).code == 0
+        place = repo / ".muse/cache/stat_cache.msgpack"
+        (tmp_path / "outside").write_bytes(b"precious")
+        place.unlink(missing_ok=True)
+        place.symlink_to(tmp_path / "outside")
+        assert cli("status", cwd=repo).code == 0
+        assert (tmp_path / "outside").read_bytes() == b"precious"
+
+    def test_settings_of_ones_own_may_be_a_link(
+        self, cli: Cli, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The user's own file is often kept elsewhere: that is the user's business."""
+        home = tmp_path / "settings"
+        (home / "muse").mkdir(parents=True)
+        (tmp_path / "dotfile.toml").write_text('[user]\nname = "Linked"\n')
+        (home / "muse/config.toml").symlink_to(tmp_path / "dotfile.toml")
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+        monkeypatch.delenv("MUSE_CONFIG", raising=False)
+        assert "Linked" in cli("config", "user.name", cwd=repo).out
 
 
 def _everything(folder: Path) -> dict[str, bytes | None]:

@@ -17,9 +17,10 @@ from muse.core.errors import (
 )
 from muse.core.pack import Pack
 from muse.core.pack_format import (
+    RECORD_SIZE,
     index_path,
 )
-from muse.core.pack_index import PackIndex, encode_index
+from muse.core.pack_index import IndexDamagedError, PackIndex, encode_index
 from muse.core.types import ObjectType, RawId, raw_object_id
 from tests.core.packs import damage, patch, write_pack
 
@@ -89,14 +90,24 @@ class TestIndex:
     def test_opening_reads_a_constant_amount(self, root: Path) -> None:
         """The table itself is not touched by opening: its damage shows only when it is asked."""
         ids = {RawId(hashlib.sha256(b"%d" % n).digest()): 16 for n in range(20_000)}
-        data = encode_index(ids, pack_hash=bytes(32), pack_size=100)
+        size = len(ids) * RECORD_SIZE
+        data = encode_index(ids, pack_hash=bytes(32), pack_size=size)
         path = root / "big.idx"
         path.write_bytes(data)
-        index = PackIndex.open(path, pack_hash=bytes(32), pack_size=100)
+        index = PackIndex.open(path, pack_hash=bytes(32), pack_size=size)
         assert index is not None
         assert not isinstance(index._data, bytes)
         assert index.is_whole()
         assert all(index.find(raw) == 16 for raw in list(ids)[:100])
+
+    def test_more_than_a_pack_can_hold(self, root: Path) -> None:
+        """A count that no pack of that size can have is refused before the table is mapped."""
+        ids = {RawId(hashlib.sha256(b"%d" % n).digest()): 16 for n in range(3)}
+        path = root / "long.idx"
+        size = len(ids) * RECORD_SIZE - 1
+        path.write_bytes(encode_index(ids, pack_hash=bytes(32), pack_size=size))
+        with pytest.raises(IndexDamagedError, match="more than its pack can hold"):
+            PackIndex.open(path, pack_hash=bytes(32), pack_size=size)
 
     def test_prefixes(self, root: Path) -> None:
         """A prefix of any length finds exactly the ids that begin with it."""
