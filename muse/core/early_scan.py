@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 # With fewer rows a second process costs more than it saves.
 MANY_ROWS: Final = 20_000
 _CACHE: Final = ".muse/cache/stat_cache.msgpack"
+# A link or a pipe in its place is no cache; see `plain_files`, which nobody imports this early.
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class _Early(NamedTuple):
@@ -54,7 +56,7 @@ def begin(environment: Mapping[str, str]) -> None:
 
 
 def _begin(root: str) -> None:
-    fd = os.open(f"{root}/{_CACHE}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = os.open(f"{root}/{_CACHE}", _FLAGS)
     try:
         file = os.fstat(fd)
         header = decode_header(os.pread(fd, HEADER_SIZE, 0)) if stat.S_ISREG(file.st_mode) else None

@@ -273,9 +273,7 @@ def _rename_link(
         raise
 
 
-def read_bytes(
-    path: Path | str, *, doing: str, limit: int, follow: bool = False
-) -> bytes | None:
+def read_bytes(path: Path | str, *, doing: str, limit: int, follow: bool = False) -> bytes | None:
     """Read a whole file of at most ``limit`` bytes; None when it does not exist.
 
     Args:
