@@ -59,18 +59,21 @@ def check_pack_header(path: Path, data: bytes) -> bool:
     return False
 
 
-def scan_records(fd: int, size: int) -> Iterator[tuple[int, Record] | Gap]:
+def scan_records(
+    fd: int, size: int, *, start: int = HEADER_SIZE
+) -> Iterator[tuple[int, Record] | Gap]:
     """Yield each record with its offset, in order, and each gap between them.
 
     Args:
         fd: The pack, open for reading.
         size: The pack's size in bytes.
+        start: Where to begin.
 
     Raises:
         OSError: The system refused to read.
     """
     end = size - HASH_SIZE
-    offset = HEADER_SIZE
+    offset = start
     window, base = b"", 0
     while offset < end:
         if not base <= offset <= base + len(window) - RECORD_SIZE:
@@ -79,7 +82,7 @@ def scan_records(fd: int, size: int) -> Iterator[tuple[int, Record] | Gap]:
         try:
             record = parse_record(window[at : at + RECORD_SIZE], room=end - offset)
         except RecordError as error:
-            found = _find_record(fd, offset + 1, end)
+            found = find_record(fd, offset + 1, end)
             yield Gap(offset, found, str(error))
             offset = found
             continue
@@ -87,7 +90,7 @@ def scan_records(fd: int, size: int) -> Iterator[tuple[int, Record] | Gap]:
         offset += RECORD_SIZE + record.stored
 
 
-def _find_record(fd: int, start: int, end: int) -> int:
+def find_record(fd: int, start: int, end: int) -> int:
     """Return where the next record begins, or ``end``."""
     while end - start >= RECORD_SIZE:
         block = os.pread(fd, min(_SEARCH, end - start), start)

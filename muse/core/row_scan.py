@@ -9,12 +9,12 @@ shares with it, and the parent looks at those as well.
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
+
+from muse.core.forked import Child, can_fork, count_cores
 
 if TYPE_CHECKING:
     from muse.core.row_compare import Found, RowComparer
@@ -25,11 +25,6 @@ _MAX_SHARES: Final = 8192
 _NUMBER: Final = 4
 # More of them hinder each other: they all look at the same file system.
 _MAX_PROCESSES: Final = 4
-
-
-class _Child(NamedTuple):
-    pid: int
-    pipe: int
 
 
 class RowScan:
@@ -53,9 +48,9 @@ class RowScan:
         self._make_comparer = make_comparer
         self._size = max(_SHARE_ROWS, len(rows) // _MAX_SHARES + 1)
         self._shares = -1
-        self._children: list[_Child] = []
-        alone = _has_threads() or not hasattr(os, "fork")
-        self.helpers = 0 if alone else (processes or _count_cores()) - 1
+        self._children: list[Child] = []
+        cores = min(count_cores(), _MAX_PROCESSES)
+        self.helpers = (processes or cores) - 1 if can_fork() else 0
 
     def __enter__(self) -> Self:
         if self._shares < 0:
@@ -68,30 +63,17 @@ class RowScan:
         with open(out, "wb") as pipe:
             pipe.write(b"".join(n.to_bytes(_NUMBER, "little") for n in range(self._count)))
         for _ in range(self.helpers):
-            receive, send = os.pipe()
-            pid = os.fork()
-            if not pid:
-                self._run_child(send)
-            os.close(send)
-            self._children.append(_Child(pid, receive))
+            self._children.append(Child(self._work))
 
     @property
     def _count(self) -> int:
         return -(-len(self._rows) // self._size)
 
-    def _run_child(self, send: int) -> None:
-        """Send what was found, and end without any of the parent's cleaning up."""
-        status = 1
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            done, changed, missing = self._take_shares(self._make_comparer())
-            with open(send, "wb") as pipe:
-                for numbers in (done, changed, missing):
-                    pipe.write(len(numbers).to_bytes(8, "little"))
-                    pipe.write(array("Q", numbers).tobytes())
-            status = 0
-        finally:
-            os._exit(status)
+    def _work(self) -> Iterator[bytes]:
+        """Yield what a child found."""
+        for numbers in self._take_shares(self._make_comparer()):
+            yield len(numbers).to_bytes(8, "little")
+            yield array("Q", numbers).tobytes()
 
     def _take_shares(self, comparer: RowComparer) -> tuple[list[int], list[int], list[int]]:
         """Do shares until there are none left; return which, and what was found."""
@@ -121,13 +103,7 @@ class RowScan:
         """End the children that are still there."""
         os.close(self._shares)
         for child in self._children:
-            os.close(child.pipe)
-            try:
-                os.kill(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            finally:
-                os.waitpid(child.pid, 0)
+            child.end()
         self._children.clear()
 
     def finish(self, comparer: RowComparer) -> Found:
@@ -144,9 +120,9 @@ class RowScan:
         """
         done, changed, missing = self._take_shares(comparer)
         while self._children:
-            child = self._children.pop()
-            found = _receive(child)
-            if found is not None:
+            data = self._children.pop().receive()
+            if data is not None:
+                found = _decode(data)
                 done += found[0]
                 changed += found[1]
                 missing += found[2]
@@ -158,26 +134,8 @@ class RowScan:
         return changed, missing
 
 
-def _has_threads() -> bool:
-    # Whoever has a thread has loaded the module.
-    threading = sys.modules.get("threading")
-    return threading is not None and threading.active_count() > 1
-
-
-def _count_cores() -> int:
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count() or 1
-    return min(cores, _MAX_PROCESSES)
-
-
-def _receive(child: _Child) -> tuple[list[int], ...] | None:
-    """Read what a child sent, and reap it; None when it failed."""
-    with open(child.pipe, "rb") as pipe:
-        data = pipe.read()
-    if os.waitpid(child.pid, 0)[1]:
-        return None
+def _decode(data: bytes) -> tuple[list[int], ...]:
+    """Return the lists that a child sent."""
     found: list[list[int]] = []
     at = 0
     for _ in range(3):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muse.core.errors import CorruptFileError, CorruptObjectError, IoFailedError
+from muse.core.forked import can_fork, count_cores
 from muse.core.pack import Pack
 from muse.core.pack_format import (
     HASH_SIZE,
@@ -20,7 +21,7 @@ from muse.core.pack_format import (
     index_path,
 )
 from muse.core.pack_index import IndexDamagedError, PackIndex, encode_index
-from muse.core.pack_scan import Gap, check_pack_header, scan_records
+from muse.core.pack_scan import Gap, check_pack_header, find_record, scan_records
 from muse.core.plain_files import open_plain
 from muse.core.scrub import (
     CHANGED,
@@ -35,12 +36,15 @@ from muse.core.scrub import (
     Whole,
     find_format_fault,
 )
+from muse.core.scrub_half import HalfScrub
 from muse.core.types import RawId, frame_header
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor  # start-up time
 
 _WINDOW: Final = 4 << 20
+# A smaller pack is not worth a process.
+_LARGE: Final = 32 << 20
 _BLOCK: Final = 1 << 20
 
 
@@ -98,11 +102,15 @@ class PackScrub:
         except CorruptFileError as error:
             yield self._fault(MALFORMED, error.reason)
             return
+        half = self._begin_half(fd, size)
+        # Only now, since nobody forks in the midst of threads.
         hashed = None if self._pool is None else self._pool.submit(_hash_file, fd, size)
         try:
             index, index_fault = self._open_index()
-            yield from self._records(fd, size, index)
+            yield from self._records(fd, size, index, half)
         finally:
+            if half is not None:
+                half.end()
             # The thread reads from our descriptor: it must be done before that is closed.
             digest = _hash_file(fd, size) if hashed is None else hashed.result()
         self._whole.bytes_read += size
@@ -142,23 +150,54 @@ class PackScrub:
 
     # -- records ---------------------------------------------------------------------------
 
-    def _records(self, fd: int, size: int, index: PackIndex | None) -> Iterator[Fault]:
+    def _records(
+        self, fd: int, size: int, index: PackIndex | None, half: HalfScrub | None
+    ) -> Iterator[Fault]:
         for step in scan_records(fd, size):
             if isinstance(step, Gap):
                 yield from self._gap(step, fd, size, index)
                 continue
             offset, record = step
+            if half is not None and offset >= half.start:
+                # A child that met a fault does not count: we meet it ourselves, and say what it is.
+                if (found := half.take(offset, self._whole)) is not None:
+                    self.objects += found
+                    return
+                half = None
             self.objects += 1
             if self._tick is not None and not self.objects % 1024:
-                self._tick(self.objects)
-            if max(record.stored, record.size) > _WINDOW:
-                reason, kind = self._check_big(record, size, offset + RECORD_SIZE)
-            else:
-                reason, kind = self._check(fd, offset + RECORD_SIZE, record)
-            if reason:
-                yield self._fault(kind, reason, record.raw)
-            else:
-                self._whole.of(record.kind).add(record.raw)
+                self._tick(self.objects if half is None else 2 * self.objects)
+            yield from self._record(fd, size, offset, record)
+
+    def _record(self, fd: int, size: int, offset: int, record: Record) -> Iterator[Fault]:
+        if max(record.stored, record.size) > _WINDOW:
+            reason, kind = self._check_big(record, size, offset + RECORD_SIZE)
+        else:
+            reason, kind = self._check(fd, offset + RECORD_SIZE, record)
+        if reason:
+            yield self._fault(kind, reason, record.raw)
+        else:
+            self._whole.of(record.kind).add(record.raw)
+
+    def _begin_half(self, fd: int, size: int) -> HalfScrub | None:
+        """Have a child look at the second half of a large pack, where there is a core for it."""
+        if self._pool is None or size < _LARGE or not can_fork() or count_cores() < 2:
+            return None
+        start = find_record(fd, size // 2, size - HASH_SIZE)
+        other = PackScrub(self.path, Whole())
+        return HalfScrub(start, lambda: other.check_from(fd, size, start))
+
+    def check_from(self, fd: int, size: int, start: int) -> tuple[Whole, int]:
+        """Check the records from a place on, and return how many there are; for a child.
+
+        Raises:
+            ValueError: One of them is not whole, or no record begins where one should.
+        """
+        for step in scan_records(fd, size, start=start):
+            if isinstance(step, Gap) or any(self._record(fd, size, *step)):
+                raise ValueError("There is a fault.")
+            self.objects += 1
+        return self._whole, self.objects
 
     def _gap(self, gap: Gap, fd: int, size: int, index: PackIndex | None) -> Iterator[Fault]:
         """Name what stood where no record begins, if the index still knows."""

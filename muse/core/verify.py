@@ -169,7 +169,8 @@ class _Verification:
     def _scrub_packs(self) -> None:
         packs = set()
         names = _list(pack_dir(self._store.root))
-        for path in names:
+        # The largest first: while there are no threads yet, a child shares the work.
+        for path in sorted(names, key=_size, reverse=True):
             if path.suffix == ".mpack":
                 packs.add(path)
                 scrub = PackScrub(path, self._whole, pool=self._pool, tick=self._tick)
@@ -241,6 +242,13 @@ class _Verification:
             for raw in sorted(self._whole.of(kind))
             if raw not in reach
         )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _count_objects(store: ObjectStore) -> int:

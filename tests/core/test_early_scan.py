@@ -26,7 +26,7 @@ SCRIPT = f"""if True:
     from muse.core import early_scan
     early_scan.MANY_ROWS = 100
     muse.core.row_scan._SHARE_ROWS = {SHARE}
-    muse.core.row_scan._count_cores = lambda: 2
+    muse.core.row_scan.count_cores = lambda: 2
     early_scan.begin(os.environ)
     began = len(early_scan._running)
     import muse.core.worktree
@@ -171,7 +171,7 @@ def test_from_a_folder_below_and_from_elsewhere(root: Path) -> None:
     edit(root)
     code = (
         "import os; from muse.core import early_scan as e; e.MANY_ROWS = 1;"
-        "import muse.core.row_scan as r; r._count_cores = lambda: 2;"
+        "import muse.core.row_scan as r; r.count_cores = lambda: 2;"
         "e.begin(os.environ); print(len(e._running)); e.end()"
     )
     for folder, expected in ((root / "d1", "1"), (root.parent, "0")):
