@@ -32,8 +32,9 @@ TURN_S = 1.0
 _DEBOUNCE_MS = 100
 # Without a bell one has to look all the time: 10 ms would cost 0.5 % CPU.
 _STEP_MS, _TIMEOUT_MS = 20, 1_000
-# With one it is looked when it has rung, and for so long.
-_BELL_STEP_MS, _BELL_TIMEOUT_MS = 5, 20
+# With one it is looked only after it has rung, until an event is there: it also rings for files
+# that are merely read.
+_BELL_STEP_MS = 5
 # What comes right after a batch is answered together.
 _REST_S = 0.02
 _META = ("HEAD", "code/stage.msgpack", "config.toml")
@@ -191,25 +192,25 @@ class Watcher:
 
     def _turns(self) -> Iterator[set[tuple[int, str]]]:
         """Yield events as soon as a quiet moment follows them, and nothing now and then."""
-        looks = self._looks(_BELL_STEP_MS, _BELL_TIMEOUT_MS)
+        looks = self._looks(_BELL_STEP_MS)
         events = next(looks, None)  # the watches stand when this is over
         if not self.bell.hang():
-            looks = self._looks(_STEP_MS, _TIMEOUT_MS)
+            looks = self._looks(_STEP_MS)
             events = next(looks, None)
             while events is not None:
                 yield events
                 events = next(looks, None)
             return
-        while events is not None:
+        while events is not None and not self._stop.is_set():
             yield events
             if events:
                 self._stop.wait(_REST_S)
-            else:
-                # Whether it rang or not: a look costs little, and a late event is found by it.
-                self.bell.wait(AGAIN_S if self._again else TURN_S)
-            events = next(looks, None)
+            # Only when it rang: what comes in the moment in which a look ends without an event
+            # is forgotten by watchfiles, so a look that need not be is a risk.
+            rang = self.bell.wait(AGAIN_S if self._again else TURN_S)
+            events = next(looks, None) if rang else set()
 
-    def _looks(self, step_ms: int, timeout_ms: int) -> Iterator[set[tuple[int, str]]]:
+    def _looks(self, step_ms: int) -> Iterator[set[tuple[int, str]]]:
         from watchfiles import watch  # start-up time
 
         return watch(  # type: ignore[return-value]
@@ -217,7 +218,7 @@ class Watcher:
             watch_filter=None,
             debounce=_DEBOUNCE_MS,
             step=step_ms,
-            rust_timeout=timeout_ms,
+            rust_timeout=_TIMEOUT_MS,
             yield_on_timeout=True,
             stop_event=self._stop,
             raise_interrupt=False,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -294,6 +295,35 @@ class TestBell:
         """While nothing happens the watcher wakes some times a second, not at each step."""
         assert wakes(tmp_path, Bell()) <= _WAKES_OF_TWO_SECONDS
         assert wakes(tmp_path, Mute()) > _WAKES_OF_TWO_SECONDS  # or the count would see nothing
+
+    def test_nothing_is_asked_while_it_does_not_ring(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What comes in the moment a look ends is forgotten, so none is begun without an event."""
+        looks = 0
+        real: Callable[..., Iterator[set[watchfiles.main.FileChange]]] = watchfiles.watch
+
+        def counted(*args: object, **options: object) -> Iterator[set[watchfiles.main.FileChange]]:
+            nonlocal looks
+            for events in real(*args, **options):
+                looks += 1
+                yield events
+
+        monkeypatch.setattr(watchfiles, "watch", counted)
+        heard: queue.SimpleQueue[Hint] = queue.SimpleQueue()
+        told = threading.Event()
+        watcher = Watcher(str(tmp_path), heard.put, lambda *_: told.set())
+        watcher.start()
+        assert told.wait(DEADLINE_S)
+        before = looks
+        time.sleep(2.5)
+        assert looks == before
+        for number in range(20):
+            (tmp_path / f"{number}.txt").write_text("x\n")
+            seen: set[bytes] = set()
+            while f"{number}.txt".encode() not in seen:
+                seen |= heard.get(timeout=DEADLINE_S).paths
+        watcher.stop()
 
     def test_where_it_cannot_be_hung_up_events_come_as_well(self, tmp_path: Path) -> None:
         """The watcher looks at every step then."""
