@@ -34,6 +34,8 @@ def rows(workshop: Workshop) -> Iterator[Row]:
     """Build each tree once, and do everything in it."""
     sizes = sorted({*workshop.sizes, *(_MORE_SIZES if len(workshop.sizes) > 2 else ())})
     start_ms = _measure(workshop, workshop.tree(10))["status, clean"]
+    # What start-up takes differs by about this from one time to the next.
+    unsure_ms = start_ms * 0.2
     found = {files: _measure(workshop, workshop.tree(files)) for files in sizes}
     for name in found[sizes[0]]:
         values = [found[files][name] for files in sizes]
@@ -41,8 +43,11 @@ def rows(workshop: Workshop) -> Iterator[Row]:
         if per_file:
             values = [max(value - start_ms, 0.1) for value in values]
         shown = ", ".join(f"{value:.3g}" for value in values)
+        fitted = [(size, v) for size, v in zip(sizes, values, strict=True) if v > unsure_ms]
+        if not per_file or len(fitted) < 2:
+            fitted = list(zip(sizes, values, strict=True))
         yield Figure(
-            f"{name}: growth", fit_exponent(sizes, values), "exponent",
+            f"{name}: growth", fit_exponent(*zip(*fitted, strict=True)), "exponent",
             bar=_LINEAR if per_file else _FLAT, files=sizes[-1],
             note=f"{shown} ms{' above start-up' if per_file else ''} at {_short(sizes)} files",
             values=values,

@@ -49,6 +49,7 @@ __all__ = ["Pack", "PackStream", "PackWriter"]
 _CHUNK: Final = 1 << 20
 # One read brings the header and the whole of most trees, commits and source files.
 _FIRST_READ: Final = 4096
+_FIRST_CHUNK: Final = 16_384
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 # So many packs keep their file open between reads; the others open it for each.
 _KEEP_OPEN: Final = 128
@@ -256,7 +257,7 @@ class Pack:
         Raises:
             CorruptObjectError: The header is damaged; a damaged payload shows while iterating.
         """
-        found = self._locate(raw, RECORD_SIZE)
+        found = self._locate(raw, _FIRST_CHUNK)
         if found is None:
             return None
         record = found.record
@@ -266,7 +267,11 @@ class Pack:
         return PackStream(raw, record.kind, size=record.size, chunks=chunks, where=str(self.path))
 
     def _stored(self, found: _Found) -> Iterator[bytes]:
-        start, end = found.start, found.start + found.record.stored
+        # What came with the header is all of most files.
+        first = found.head[RECORD_SIZE : RECORD_SIZE + found.record.stored]
+        if first:
+            yield first
+        start, end = found.start + len(first), found.start + found.record.stored
         while start < end:
             count = min(_CHUNK, end - start)
             block = self._pread(found.record.raw, found.file, count, offset=start)

@@ -50,6 +50,7 @@ class Placer:
 
     def __init__(self, root: Path, store: ObjectStore, *, sync: bool = False) -> None:
         self._root = root
+        self._name_dir = muse_dir(root) / "tmp"
         self._store = store
         self._sync = sync
         self._touched: set[bytes] = set()
@@ -119,8 +120,8 @@ class Placer:
         if over is None:
             os.symlink(target, name, dir_fd=folder)
         else:
-            name_dir = muse_dir(self._root) / "tmp"
-            replace_link(target, name, folder_fd=folder, family=temps.RESTORE, name_dir=name_dir)
+            family, name_dir = temps.RESTORE, self._name_dir
+            replace_link(target, name, folder_fd=folder, family=family, name_dir=name_dir)
 
     def _write_file(
         self,
@@ -134,13 +135,12 @@ class Placer:
     ) -> None:
         stream = self._store.open_stream(raw)
         permissions = 0o777 if mode == MODE_EXEC else 0o666
-        full = Path(os.fsdecode(self._full(path)))
         with NewFile(
-            full.parent,
+            os.fsdecode(os.path.dirname(self._full(path))),
             family=temps.RESTORE,
             mode=permissions,
             folder_fd=folder,
-            name_dir=muse_dir(self._root) / "tmp",
+            name_dir=self._name_dir,
         ) as new:
             # The stream's end checks the hash, so a damaged blob never gets a name.
             for chunk in stream:
