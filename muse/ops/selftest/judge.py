@@ -15,6 +15,7 @@ from muse.core.object_store import ObjectStore
 from muse.core.paths import muse_dir
 from muse.core.refs import RefStore
 from muse.core.repo import Repository, open_repo
+from muse.core.shallow import Boundary
 from muse.core.stage import read_stage
 from muse.core.trees import iter_tree
 from muse.core.types import RawId, from_raw, to_raw
@@ -67,7 +68,8 @@ def observe(folder: Path, repos: Sequence[str]) -> str:
             continue
         refs = RefStore(root)
         stage = sorted((path.hex(), repr(entry)) for path, entry in read_stage(root).items())
-        seen[name] = [refs.head_text(), list(refs.iter()), stage]
+        ends = sorted(map(from_raw, Boundary(root).read()))
+        seen[name] = [refs.head_text(), list(refs.iter()), stage, ends]
     return json.dumps(seen, sort_keys=True)
 
 
@@ -217,7 +219,7 @@ def _read_reachable(repo: Repository, store: ObjectStore, start: RawId, seen: se
         if store.read(raw)[0] != "commit":
             continue
         commit = repo.commit(raw)
-        pending += commit.parents
+        pending += () if raw in store.boundary.read() else commit.parents
         for _, _, blob in iter_tree(store, commit.tree):
             if blob not in seen:
                 seen.add(blob)
