@@ -23,18 +23,18 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from muse_tui.bell import Bell
+from muse_tui.looks import Looks
 
 BATCH_LIMIT = 2_000
 LATE_S = 3.0
 AGAIN_S = 0.35
 TURN_S = 1.0
-# The step is how long a quiet moment is, and how often it is looked whether one has come.
-_DEBOUNCE_MS = 100
-# Without a bell one has to look all the time: 10 ms would cost 0.5 % CPU.
-_STEP_MS, _TIMEOUT_MS = 20, 1_000
-# With one it is looked only after it has rung, until an event is there: it also rings for files
-# that are merely read.
-_BELL_STEP_MS = 5
+# The step is how long a quiet moment is, and how often it is looked whether one has come. Without
+# a bell one has to look all the time: 10 ms would cost 0.5 % CPU.
+_STEP_MS = 20
+# With one it is looked for some steps now and then, and, when it has rung, for longer than a batch
+# may grow: one that a look ended in the middle of begins anew.
+_BELL_STEP_MS, _BELL_LOOKS_S = 5, (0.02, 0.3)
 # What comes right after a batch is answered together.
 _REST_S = 0.02
 _META = ("HEAD", "code/stage.msgpack", "config.toml")
@@ -192,38 +192,24 @@ class Watcher:
 
     def _turns(self) -> Iterator[set[tuple[int, str]]]:
         """Yield events as soon as a quiet moment follows them, and nothing now and then."""
-        looks = self._looks(_BELL_STEP_MS)
-        events = next(looks, None)  # the watches stand when this is over
-        if not self.bell.hang():
-            looks = self._looks(_STEP_MS)
-            events = next(looks, None)
-            while events is not None:
-                yield events
-                events = next(looks, None)
-            return
-        while events is not None and not self._stop.is_set():
+        looks = Looks(self._root, self._stop)
+        try:
+            if self.bell.hang():
+                yield from self._turns_by_bell(looks)
+            while not self._stop.is_set():
+                yield looks.take(step_ms=_STEP_MS, within_s=TURN_S)
+        finally:
+            looks.close()
+
+    def _turns_by_bell(self, looks: Looks) -> Iterator[set[tuple[int, str]]]:
+        rang = True  # before it hung, perhaps
+        while not self._stop.is_set():
+            # Also when it did not ring: on a busy machine watchfiles may have been late to collect.
+            events = looks.take(step_ms=_BELL_STEP_MS, within_s=_BELL_LOOKS_S[rang])
             yield events
             if events:
                 self._stop.wait(_REST_S)
-            # Only when it rang: what comes in the moment in which a look ends without an event
-            # is forgotten by watchfiles, so a look that need not be is a risk.
             rang = self.bell.wait(AGAIN_S if self._again else TURN_S)
-            events = next(looks, None) if rang else set()
-
-    def _looks(self, step_ms: int) -> Iterator[set[tuple[int, str]]]:
-        from watchfiles import watch  # start-up time
-
-        return watch(  # type: ignore[return-value]
-            self._root,
-            watch_filter=None,
-            debounce=_DEBOUNCE_MS,
-            step=step_ms,
-            rust_timeout=_TIMEOUT_MS,
-            yield_on_timeout=True,
-            stop_event=self._stop,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        )
 
     def _with_second_looks(self, hint: Hint, now: float) -> Hint:
         """Add the folders whose second look is due; remember the new ones."""

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ from muse.core.status import StatusEngine
 from muse.ops.branch import create_branch
 from muse.ops.switch import switch
 from muse_tui.bell import Bell
+from muse_tui.looks import Looks
 from muse_tui.model import DiffDoc, FileRow, Live, StatusDelta
 from muse_tui.watcher import BATCH_LIMIT, Hint, Watcher, sort_events
 from muse_tui.widgets.diff_pane import DiffList
@@ -296,34 +296,18 @@ class TestBell:
         assert wakes(tmp_path, Bell()) <= _WAKES_OF_TWO_SECONDS
         assert wakes(tmp_path, Mute()) > _WAKES_OF_TWO_SECONDS  # or the count would see nothing
 
-    def test_nothing_is_asked_while_it_does_not_ring(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """What comes in the moment a look ends is forgotten, so none is begun without an event."""
-        looks = 0
-        real: Callable[..., Iterator[set[watchfiles.main.FileChange]]] = watchfiles.watch
-
-        def counted(*args: object, **options: object) -> Iterator[set[watchfiles.main.FileChange]]:
-            nonlocal looks
-            for events in real(*args, **options):
-                looks += 1
-                yield events
-
-        monkeypatch.setattr(watchfiles, "watch", counted)
-        heard: queue.SimpleQueue[Hint] = queue.SimpleQueue()
-        told = threading.Event()
-        watcher = Watcher(str(tmp_path), heard.put, lambda *_: told.set())
-        watcher.start()
-        assert told.wait(DEADLINE_S)
-        before = looks
-        time.sleep(2.5)
-        assert looks == before
-        for number in range(20):
-            (tmp_path / f"{number}.txt").write_text("x\n")
-            seen: set[bytes] = set()
-            while f"{number}.txt".encode() not in seen:
-                seen |= heard.get(timeout=DEADLINE_S).paths
-        watcher.stop()
+    def test_what_comes_as_a_look_ends_is_there_for_the_next(self, tmp_path: Path) -> None:
+        """A look that ends without an event throws none away that has come meanwhile."""
+        looks = Looks(str(tmp_path), threading.Event())
+        for number in range(50):
+            path = tmp_path / f"{number}.txt"
+            path.write_text("x\n")
+            # Its only step is over after the event has come, and its time before that.
+            assert looks.take(step_ms=20, within_s=0.0) == set()
+            found: set[str] = set()
+            while str(path) not in found:
+                found |= {name for _, name in looks.take(step_ms=2, within_s=DEADLINE_S)}
+        looks.close()
 
     def test_where_it_cannot_be_hung_up_events_come_as_well(self, tmp_path: Path) -> None:
         """The watcher looks at every step then."""
@@ -405,7 +389,7 @@ class TestHints:
         def refuse(*args: object, **options: object) -> None:
             raise OSError(28, "OS file watch limit reached")
 
-        monkeypatch.setattr(watchfiles, "watch", refuse)
+        monkeypatch.setattr(watchfiles._rust_notify, "RustNotify", refuse)
         told: list[tuple[str, str]] = []
         polled = threading.Event()
 
@@ -417,7 +401,7 @@ class TestHints:
             str(tmp_path), hear, lambda state, why: told.append((state, why)), poll_s=0.01
         )
         watcher.start()
-        assert polled.wait(10)
+        assert polled.wait(DEADLINE_S)
         watcher.stop()
         assert told[0][0] == "polling"
         assert "max_user_watches" in told[0][1]
