@@ -100,12 +100,16 @@ def sweep_folder(
         remove: Only look when False.
 
     Returns:
-        A finding for each temp. Errors of single files become findings, never exceptions.
+        A finding for each temp, or one for the folder. Errors become findings, never exceptions.
     """
     try:
         names = os.listdir(folder)
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        # What was not seen is not clean: the next sweep looks again.
+        why = f"cannot be listed: {os.strerror(error.errno or 0)}"
+        return [TempFinding("", show_path(label or "."), 0, 0.0, WAITING, why, None)]
     found = [(name, family) for name in names if (family := temps.family_of(name, families))]
 
     def examine(item: tuple[str, temps.Family]) -> TempFinding | None:
