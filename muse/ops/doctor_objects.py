@@ -23,7 +23,7 @@ from muse.core.pack_writer import PackWriter
 from muse.core.paths import MUSE, show_path
 from muse.core.plain_files import open_plain
 from muse.core.repo import Repository
-from muse.core.scrub import DANGLING, MALFORMED, MISSING
+from muse.core.scrub import DANGLING, MALFORMED, MISSING, UNREADABLE
 from muse.core.types import ObjectType, RawId, frame_header, from_raw, raw_object_id, to_raw
 from muse.ops.doctor_places import Errand, Place, Places
 from muse.ops.doctor_quarantine import Quarantine
@@ -131,6 +131,9 @@ class ObjectDoctor:
         path = None if finding.file is None else Path(finding.file)
         if finding.kind == MALFORMED and (finding.touches or _is_pack_file(finding.file)):
             return Remedy(finding.message, way_out=finding.way_out)
+        if path is not None and finding.kind == UNREADABLE and _holds(path, raw):
+            # An error of a moment; what reads well now may be the only copy.
+            return Remedy(finding.message, way_out="It can be read now, and stays where it is.")
         if self._store.is_whole(raw) or not finding.touches:
             if path is None:
                 return Remedy(finding.message, way_out=finding.way_out)
@@ -271,6 +274,13 @@ def _hash(path: Path, prefix: bytes) -> RawId:
         while block := file.read(_BLOCK):
             digest.update(block)
     return RawId(digest.digest())
+
+
+def _holds(path: Path, raw: RawId) -> bool:
+    try:
+        return _hash(path, b"") == raw
+    except OSError:
+        return False
 
 
 def _open(source: Source, raw: RawId) -> tuple[ObjectType, int, Iterable[bytes]]:
