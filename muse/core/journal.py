@@ -276,13 +276,13 @@ def _iter_missing(store: ObjectStore, journal: Journal, *, every: bool) -> list[
             if not every:
                 return found
             store.write_loose(raw, frame)
-        for path, line in record.lines:
-            if path in _dropped_later(journal, record) or pieces.has_line(muse / path, line):
-                continue
-            found.append(True)
-            if not every:
-                return found
-            pieces.append_missing(f"{own}/{path}", line, ways)
+    for path, lines in _lines_of_logs(journal).items():
+        if not pieces.missing_lines(muse / path, lines):
+            continue
+        found.append(True)
+        if not every:
+            return found
+        pieces.complete_log(f"{own}/{path}", lines, ways)
     stale = _stale_files(muse, journal)
     for path, after in stale:
         found.append(True)
@@ -301,14 +301,16 @@ def _logs_to_drop(muse: Path, journal: Journal) -> list[str]:
     return [path for path, dropped in last.items() if dropped and (muse / path).is_file()]
 
 
-def _dropped_later(journal: Journal, record: Record) -> set[str]:
-    seen = False
-    names: set[str] = set()
-    for other in journal.records:
-        seen = seen or other is record
-        if seen:
-            names.update(other.dropped)
-    return names
+def _lines_of_logs(journal: Journal) -> dict[str, list[bytes]]:
+    """Return the lines that each log must hold, oldest first."""
+    logs: dict[str, list[bytes]] = {}
+    for record in journal.records:
+        for path, line in record.lines:
+            logs.setdefault(path, []).append(line)
+        # What was said of a ref before it was deleted is gone with it.
+        for path in record.dropped:
+            logs.pop(path, None)
+    return logs
 
 
 def _stale_files(muse: Path, journal: Journal) -> list[tuple[str, bytes | None]]:

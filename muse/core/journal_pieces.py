@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from muse.core import append, codec, io, shallow
 from muse.core.errors import IoFailedError, OversizeError
-from muse.core.plain_files import STAGE_BYTES, open_plain
+from muse.core.plain_files import LOG_BYTES, STAGE_BYTES, open_plain
 from muse.core.real_folders import Ways
 from muse.core.types import is_object_id
 
+CONFIG: Final = "config.toml"
 _TAIL: Final = 1 << 16
 # Errors of a moment: the next command may read what this one cannot.
 _PASSING: Final = {
@@ -37,6 +38,8 @@ def is_plausible(path: str, data: bytes) -> bool:
         return text.startswith("ref: refs/heads/") or is_object_id(text.removeprefix("commit: "))
     if path.startswith("refs/"):
         return is_object_id(text)
+    if path == CONFIG:
+        return True  # it is durable before its name is
     if path == shallow.NAME:
         return data.endswith(b"\n") and all(map(is_object_id, text.split("\n")))
     try:
@@ -46,8 +49,8 @@ def is_plausible(path: str, data: bytes) -> bool:
     return True
 
 
-def has_line(path: Path, line: bytes) -> bool:
-    """Tell whether a line stands near the end of a log.
+def missing_lines(path: Path, lines: Sequence[bytes]) -> list[bytes]:
+    """Return which of some lines do not stand near the end of a log.
 
     A log that can never be read counts as whole: to append to it blindly would repeat its lines.
 
@@ -57,19 +60,38 @@ def has_line(path: Path, line: bytes) -> bool:
     try:
         with open(path, "rb", opener=open_plain) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            return line in file.read().split(b"\n")
+            present = set(file.read().split(b"\n"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False
+        present = set()
     except OSError as error:
         if error.errno in _PASSING:
             raise IoFailedError("read a log", path=os.fspath(path), error=error) from error
-        return True
+        return []
+    return [line for line in lines if line not in present]
 
 
-def append_missing(path: str, line: bytes, ways: Ways) -> None:
-    """Append a line that recovery misses."""
+def complete_log(path: str, lines: Sequence[bytes], ways: Ways) -> None:
+    """Let a log, some of whose lines recovery misses, end in all of them, in their order.
+
+    A power cut may take a line and leave the next one. The order tells what came last: an undo
+    takes that back.
+    """
+    missing = missing_lines(Path(path), lines)
+    first = lines.index(missing[0]) if missing else len(lines)
+    later = lines[first:]
+    moved = frozenset(later)
     try:
-        append_line(path, line, ways)
+        if len(later) > len(missing):
+            ways.check(path)
+            data = io.read_bytes(Path(path), doing="read a log", limit=LOG_BYTES) or b""
+            kept = [line for line in data.split(b"\n") if line and line not in moved]
+            io.write_bytes_atomic(path, b"\n".join([*kept, *later, b""]), durable=True)
+            return
+        for line in later:
+            append_line(path, line, ways)
+    except OversizeError:
+        for line in missing:
+            append_line(path, line, ways)
     except IoFailedError as error:
         # A log that can never be written must not block; on a full disk it can be, later.
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -83,12 +105,14 @@ def append_line(path: str, line: bytes, ways: Ways) -> None:
 
 
 def write_file(muse: str, name: str, data: bytes | None, ways: Ways) -> None:
-    """Write or remove a ref, HEAD, the stage or the boundary, without a sync."""
+    """Write or remove a ref, HEAD, the stage or the boundary, without a sync; or settings."""
     full = f"{muse}/{name}"
     ways.check(full)
     if data is not None:
+        # Whoever edits settings by hand may leave anything, so a torn one could not be told.
+        durable = name == CONFIG
         # A link is replaced, and never followed.
-        _write_over_folders(full, lambda: io.write_bytes_atomic(full, data))
+        _write_over_folders(full, lambda: io.write_bytes_atomic(full, data, durable=durable))
         return
     path = Path(full)
     io.remove_file(path)
@@ -111,6 +135,14 @@ def _write_over_folders(path: str, write: Callable[[], None]) -> None:
             raise
         remove_empty_dirs(path)
         write()
+
+
+def replace_durably(path: Path, data: bytes | None) -> None:
+    """Write or remove a file that no journal knows; durable when this returns."""
+    if data is not None:
+        io.write_bytes_atomic(path, data, durable=True)
+    elif io.remove_file(path):
+        io.sync_dir(path.parent)
 
 
 def remove_empty_dirs(path: str) -> None:

@@ -12,7 +12,7 @@ from muse.core import codec
 from muse.core.types import RAW_ID_SIZE, RawId
 
 # Where a record may write.
-_FILES: Final = ("refs/", "code/")
+_FILES: Final = ("refs/", "code/", "trash/")
 _LOGS: Final = "logs/"
 
 
@@ -35,7 +35,8 @@ class Record(NamedTuple):
 
     Attributes:
         objects: (id, frame) of each small new object.
-        files: The shallow boundary, refs, HEAD and the stage, in the order to write them.
+        files: The shallow boundary, refs, HEAD, entries of the trash, the stage, and settings that
+            change with them, in the order to write them.
         lines: (path below ``.muse/``, line) to append to logs.
         dropped: Logs to remove, those of deleted refs.
     """
@@ -98,7 +99,7 @@ def _line(value: object) -> bytes:
 
 
 def _file(value: object) -> str:
-    if value in {"HEAD", "shallow"}:
+    if value in {"HEAD", "shallow", "config.toml"}:
         return str(value)
     path = _path(value)
     if not path.startswith(_FILES):

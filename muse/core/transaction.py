@@ -23,7 +23,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
@@ -31,20 +31,13 @@ from typing import TYPE_CHECKING, Final, Self
 from muse.core import durability, journal, temps
 from muse.core.commits import Signature
 from muse.core.errors import RefChangedError, StorageError, UsageError
-from muse.core.io import (
-    NewFile,
-    make_dirs,
-    read_bytes,
-    remove_file,
-    sync_dir,
-    sync_filesystem,
-    write_bytes_atomic,
-)
+from muse.core.io import NewFile, make_dirs, read_bytes, sync_dir, sync_filesystem
+from muse.core.journal_pieces import CONFIG, replace_durably
 from muse.core.journal_record import FileMove, Record
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
-from muse.core.paths import head_path, muse_dir, pack_dir, shallow_path, stage_path
+from muse.core.paths import head_path, muse_dir, pack_dir, stage_path
 from muse.core.plain_files import REF_BYTES, STAGE_BYTES
 from muse.core.real_folders import Ways
 from muse.core.reflog import ReflogEntry, encode_entry
@@ -266,18 +259,24 @@ class Transaction:
         self._publish_bulk()
         # The boundary before the refs that need it, the stage after those that it is a delta to.
         refs = [*self._ref_moves(), *self._head_moves()]
-        files = [*self._file_moves(shallow_path), *refs, *self._file_moves(stage_path)]
+        files = [*self._file_moves("shallow"), *refs, *self._file_moves("trash/", "code/stage.")]
         lines = [*self._reflog_lines(head_before), *self._operation_lines(head_before, stage)]
         objects = tuple(
             (raw, frame_header(kind, len(payload)) + payload)
             for raw, (kind, payload) in self._pending.items()
         )
         dropped = tuple(f"logs/{name}" for name, (_, new, _) in self._moves.items() if new is None)
-        record = Record(objects, tuple(files), tuple(lines), dropped)
+        # Settings that change alone need no record; with anything else, both happen or neither.
+        settings = [*self._file_moves(CONFIG)] if files or lines else []
+        record = Record(objects, (*files, *settings), tuple(lines), dropped)
         if any(record):
             after = journal.append(self.root, record, self._journal)
             try:
                 journal.apply_record(self.store, record, self._ways)
+                if settings:
+                    # People edit them by hand: no journal may put an older content back.
+                    with contextlib.suppress(StorageError):
+                        after = journal.checkpoint(self.root)
                 self.store.journal = (journal.mark(self.root), after)
             except StorageError as error:
                 error.hint = (
@@ -285,14 +284,9 @@ class Transaction:
                     "it: look with 'muse status' before you repeat this one."
                 )
                 raise
-        for path, data in self._files.items():
-            # People edit the others by hand: no journal may put an older content back.
-            if path in {stage_path(self.root), shallow_path(self.root)}:
-                continue
-            if data is not None:
-                write_bytes_atomic(path, data, durable=True)
-            elif remove_file(path):
-                sync_dir(path.parent)
+        recorded = {muse_dir(self.root) / move.path for move in record.files}
+        for path in [path for path in self._files if path not in recorded]:
+            replace_durably(path, self._files[path])
 
     def _check_refs(self) -> None:
         gone = {name for name, (_, new, _) in self._moves.items() if new is None}
@@ -335,10 +329,12 @@ class Transaction:
             after = self._head[0].encode("utf-8", "surrogateescape")
             yield FileMove("HEAD", journal.digest(before), after)
 
-    def _file_moves(self, where: Callable[[Path], Path]) -> Iterator[FileMove]:
-        if (path := where(self.root)) in self._files:
-            before = read_bytes(path, doing="read", limit=STAGE_BYTES)
+    def _file_moves(self, *names: str) -> Iterator[FileMove]:
+        for path in self._files:
             name = path.relative_to(muse_dir(self.root)).as_posix()
+            if not name.startswith(names):
+                continue
+            before = read_bytes(path, doing="read", limit=STAGE_BYTES)
             yield FileMove(name, journal.digest(before), self._files[path])
 
     def _reflog_lines(self, head_before: str) -> Iterator[tuple[str, bytes]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from muse.core import journal
 from muse.core.errors import StorageError
 from muse.core.gc import DEFAULT_LEVEL, GcOptions, GcResult, collect
 from muse.core.lock import WriteLock
@@ -61,5 +62,8 @@ def gc(
     expired = 0
     if not dry_run:
         with WriteLock(repo.root, command="gc"):
+            # An old one of its records would bring an entry back.
+            journal.recover(repo.objects)
+            journal.checkpoint(repo.root)
             expired = expire_trash(repo.root)
     return replace(collect(repo.objects, options, progress=progress), expired=expired)

@@ -20,7 +20,9 @@ from muse.ops.init import init
 from tests.core.repos import commit_files
 
 IDS = st.binary(min_size=32, max_size=32)
-NAMES = st.sampled_from(["refs/heads/main", "refs/tags/v/1", "code/stage.msgpack", "HEAD"])
+NAMES = st.sampled_from(
+    ["refs/heads/main", "refs/tags/v/1", "code/stage.msgpack", "HEAD", "config.toml", "trash/1-a"]
+)
 LOGS = st.sampled_from(["logs/HEAD", "logs/refs/heads/a", "logs/operations"])
 MOVES = st.builds(FileMove, NAMES, st.binary(max_size=32), st.none() | st.binary())
 LINES = st.tuples(LOGS, st.binary().filter(lambda line: b"\n" not in line))
@@ -31,7 +33,7 @@ RECORDS = st.builds(
     st.lists(LINES).map(tuple),
     st.lists(LOGS).map(tuple),
 )
-HOSTILE = ["../x", "refs/../../x", "/etc/x", "logs/../../../x", "", "config.toml", "a\0b"]
+HOSTILE = ["../x", "refs/../../x", "/etc/x", "logs/../../../x", "", "repo.json", "a\0b"]
 
 
 @given(record=RECORDS)

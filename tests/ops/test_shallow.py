@@ -443,7 +443,8 @@ class TestTheFile:
 
     def test_what_is_pulled_through_a_journal_is_seen(self, hub: Repository) -> None:
         """A reader that may not write sees the boundary that a dead writer recorded (G14)."""
-        repo = _clone(hub, "s", depth=2)
+        repo = _clone(hub, "s", depth=1)
+        fetch(repo, options=FetchOptions(depth=2))
         before = _ends(repo)
         # The record is there, applying it was cut short.
         shallow_path(repo.root).unlink()
