@@ -9,22 +9,14 @@ Of a long command a share of the calls is tried, evenly spread; ``MUSE_CRASH_STR
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.crash import oracle
-from tests.crash.commands import COMMANDS, Command, attempt, check_files, observe, ok, working_files
-from tests.crash.harness import (
-    DONE,
-    KILLED,
-    Fault,
-    chosen_stride,
-    count_calls,
-    fresh_copy,
-    run_told,
-)
+from tests.crash.commands import COMMANDS
+from tests.crash.harness import DONE, KILLED, Fault, chosen_stride
+from tests.crash.setups import ok
+from tests.crash.trial import Trial
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -32,43 +24,31 @@ POINTS = 24
 SLOW_POINTS = 8
 # One state in so many is given to git.
 GIT_EVERY = 12
+# So many calls more or less another run makes: what was written within a tick is read once more.
+SWAY = 12
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_every_call(tmp_path: Path, name: str) -> None:
     """G1, G3, G5, G6, G13: the state before or the state after, and never a stuck repository."""
-    command = COMMANDS[name]
-    base, work, done = tmp_path / "base", tmp_path / "work", tmp_path / "done"
-    command.setup(base)
-    fresh_copy(base, done)
-    ok(done, *command.words)
-    states = [observe(copy / command.repo) for copy in (_opened(base, tmp_path), done)]
-    files = working_files(base), working_files(done)
-    total = count_calls(base, work, lambda root: attempt(root, command.words))
-    stride = chosen_stride(max(1, total // (SLOW_POINTS if command.slow else POINTS)))
+    trial = Trial(COMMANDS[name], tmp_path)
+    total = trial.count()
+    stride = chosen_stride(max(1, total // (SLOW_POINTS if trial.command.slow else POINTS)))
     points = sorted({*range(1, total + 1, stride), total, total + 50})
     for turn, number in enumerate(points):
-        fresh_copy(base, work)
-        outcome, said = run_told(lambda: attempt(work, command.words), Fault(number))
-        assert outcome == (KILLED if number <= total else DONE), said
-        check_files(working_files(work), files)
-        found = observe(work / command.repo)
-        assert command.parts or found in states, f"neither before nor after, at call {number}"
-        assert outcome != DONE or found == states[1], "reported, but not there"
-        if outcome == KILLED and (found is None or command.parts):
-            # What was not finished is simply given again.
-            ok(work, *command.words)
-            assert observe(work / command.repo) == states[1]
-        _check(work, command, git=turn % GIT_EVERY == GIT_EVERY - 1)
+        outcome, said = trial.disturb(Fault(number))
+        if abs(number - total) > SWAY:
+            assert outcome == (KILLED if number < total else DONE), said
+        git = turn % GIT_EVERY == GIT_EVERY - 1
+        trial.judge(f"killed at {number}", reported=outcome == DONE, git=git)
 
 
-def _opened(base: Path, tmp_path: Path) -> Path:
-    """Return a copy, since looking at a repository recovers and sweeps it."""
-    copy = tmp_path / "before"
-    fresh_copy(base, copy)
-    return copy
-
-
-def _check(work: Path, command: Command, *, git: bool) -> None:
-    bare = command.repo != "."
-    oracle.check(Path(os.path.normpath(work / command.repo)), bare=bare, git=git and not bare)
+@pytest.mark.parametrize("name", ["restore", "rm", "mv"])
+def test_undo_after_a_kill(tmp_path: Path, name: str) -> None:
+    """G3, G5: an operation is there with what it gave up, so that undo is never in its own way."""
+    trial = Trial(COMMANDS[name], tmp_path)
+    total = trial.count()
+    for number in range(total * 2 // 3, total + 1, chosen_stride(2)):
+        trial.disturb(Fault(number))
+        ok(trial.work, "undo")
+        ok(trial.work, "verify")

@@ -17,12 +17,13 @@ from muse.ops.selftest.explore import Bench
 from muse.ops.selftest.judge import Case, Judge, observe
 from muse.ops.selftest.models import EXT4, KILL, MODELS, POSIX, WEAK, XFS, Explorer, syncs
 from muse.ops.selftest.recorder import RecordingError
-from muse.ops.selftest.recording import record
+from muse.ops.selftest.recording import Recording, record
 from muse.ops.selftest.tree import NAME, RENAME, SYNC_ALL, write_listing
 from tests.crash import oracle
 from tests.crash.crowd import FULL
 from tests.crash.harness import chosen_stride, list_calls
-from tests.crash.power import SCENES, Scene, dying_first, ok, plain, record_scene, run
+from tests.crash.power import SCENES, Scene, dying_first, record_scene
+from tests.crash.setups import ok, plain, run
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -117,7 +118,7 @@ class TestTheExplorer:
 
     def test_the_full_oracle_agrees(self, tmp_path: Path) -> None:
         """What the quick judge lets pass also passes the oracle of the kills."""
-        recording, _ = record_scene(BY_NAME["commit"], tmp_path / "root")
+        recording, _ = record_scene(BY_NAME["commit 1"], tmp_path / "root")
         for model in (EXT4, POSIX):
             for number, state in enumerate(Explorer(recording, model).states(12)):
                 folder = tmp_path / f"{model}{number}"
@@ -157,10 +158,6 @@ def _naive(root: Path, bench: Bench, model: str, *, synced: bool) -> list[object
 # Syncs that nobody misses, in the order of the trace, and why each is made all the same:
 #
 # .idx      A torn index is rebuilt; a reader that may not write would rebuild it every time.
-# .mpack, pack (of a gc)
-#           Where there is a journal, gc retires it before it removes anything, and the sync of
-#           everything that comes with that reaches the new pack too. But whoever takes the lock
-#           first may have retired it, and then nothing else does: "gc, no journal", "gc of packs".
 # pack (in "a day", the last)
 #           A commit makes sure of packs that came since: this one's writer did so itself, and one
 #           that died did not: `test_killed_given_again_and_cut`.
@@ -176,48 +173,55 @@ def _naive(root: Path, bench: Bench, model: str, *, synced: bool) -> list[object
 #           Its writer may have died before its sync, `test_killed_given_again_and_cut`; here the
 #           record is durable where the recording begins.
 # .msgpack, code, tmp (of a switch)
-#           The plan of a switch, by which one that was cut is given again: whoever judges
-#           gives none again.
-# .msgpack, .muse, trash, tmp (of what discards)
-#           What was discarded can be taken back: the trash is not judged. `.muse` is where it gets
-#           its name.
-# wal (of an undo before a redo)
-#           What a redo leaves is what was there before, so between the two either is allowed;
-#           "undo" alone misses it.
+#           The plan of a switch, by which `status` tells that one was cut: as each file is there
+#           whole, giving it again works without.
+# .muse     Of settings that change with refs: their record does it again.
 # sweeps, health
 #           The record of what a sweep removed, which is not judged.
 # root, src The parents of a folder that stays, or the end of a rename that loses the name.
-TRASH = [".msgpack", ".muse", "trash", "tmp"]
+SETTINGS = [".muse", "tmp"]
+PLAN = [".msgpack", "code", "tmp", "code"]
 SPARE: dict[str, list[str]] = {
     "init": ["tmp"],
+    "init bare": ["tmp"],
     "init, commit": ["HEAD", "tmp"],
     "add 50": [".idx"],
     "commit 50": [".idx"],
     "a day": [".mpack", ".idx", "pack", "pack"],
     "checkpoint": ["all"],
-    "gc": [".mpack", ".idx", "pack", "all"],
+    "gc": ["all", ".idx"],
+    "gc all": ["all", ".idx"],
     "gc, no journal": [".idx"],
     "gc of packs": [".idx"],
-    "commit, gc": [".idx", ".mpack", ".idx", "pack"],
+    "commit, gc": [".idx", ".idx"],
     "push": ["wal"],
     "fetch": ["wal"],
-    "undo, redo": ["wal"],
     "sweep": ["sweeps", "health"],
     "recovery": ["wal"],
-    "recovery, commit": ["wal"],
     "recovery of a rename": ["wal"],
-    "switch": [".msgpack", "code", "tmp", "code"],
-    "restore": [*TRASH, "root"],
-    "rm": [*TRASH, "root"],
-    "mv": [*TRASH, "src"],
-    "config": [".muse", "tmp"],
-    "remote add": [".muse", "tmp"],
+    "recovery, commit": ["wal"],
+    "recovery of a rename, more": ["wal"],
+    "switch": PLAN,
+    "switch detach": PLAN,
+    "restore": ["root"],
+    "restore source": ["root"],
+    "undo restore": ["root"],
+    "rm": ["root"],
+    "mv": ["src"],
+    **dict.fromkeys(
+        (name for name in BY_NAME if name.endswith((", fetched", ", following"))), SETTINGS
+    ),
+    "config": ["tmp"],
+    "config unset": ["tmp"],
+    "remote add": ["tmp"],
+    "remote rename": ["tmp"],
+    "remote remove": ["tmp"],
 }
 # All that write are mutated by the long form, and those of each kind always; but of the files of
 # "switch twice" a state between the two is not judged, and each is "switch".
 LONG = tuple(name for name in BY_NAME if name != "switch twice")
 MUTATED = (
-    "init", "commit", "commit 50", "add big", "checkpoint", "amend, checkpoint", "gc, no journal",
+    "init", "commit 1", "commit 50", "add big", "checkpoint", "amend, checkpoint", "gc, no journal",
     "gc of packs", "switch", "mv", "push",
 )  # fmt: skip
 
@@ -226,6 +230,11 @@ MUTATED = (
 def test_each_sync_is_needed(name: str, tmp_path: Path, bench: Bench) -> None:
     """G2, G4: taking any one sync out of a command's trace is noticed in some model."""
     recording, judge = record_scene(BY_NAME[name], tmp_path / "root")
+    assert spare_syncs(recording, judge, bench) == SPARE.get(name, [])
+
+
+def spare_syncs(recording: Recording, judge: Judge, bench: Bench) -> list[str]:
+    """Return what the syncs that nobody misses are of, in the order of the trace."""
     places = {
         number: place
         for names in recording.before.names.values()
@@ -238,4 +247,4 @@ def test_each_sync_is_needed(name: str, tmp_path: Path, bench: Bench) -> None:
         if bench.notices(recording, judge, index, limit=60, models=(XFS, WEAK, POSIX)) is None:
             place = "all" if op.kind == SYNC_ALL else places.get(op.node, "root")
             spare.append(Path(place).suffix or place)
-    assert spare == SPARE.get(name, [])
+    return spare

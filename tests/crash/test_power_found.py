@@ -8,13 +8,14 @@ import pytest
 
 from muse.core import journal
 from muse.core.object_store import ObjectStore
-from muse.core.reflog import read_reflog
+from muse.core.operations import operations_path, read_operations
+from muse.core.reflog import read_reflog, reflog_path
 from muse.core.repo import open_repo
 from muse.ops.init import init
 from muse.ops.selftest.judge import observe
 from muse.ops.selftest.recording import record
 from muse.ops.selftest.tree import RENAME, SYNC, WRITE
-from tests.crash.power import branches, ok, run
+from tests.crash.setups import branches, ok, run
 
 pytestmark = pytest.mark.crash
 
@@ -71,3 +72,23 @@ def test_init_again_after_a_cut(tmp_path: Path) -> None:
     (tmp_path / "repo" / ".muse" / "repo.json").unlink()
     assert init(tmp_path / "repo").created
     assert not init(tmp_path / "repo").created
+
+
+def test_the_order_of_operations(tmp_path: Path) -> None:
+    """G13: where a cut took an operation's line and left the next one, the next stays the last."""
+    root = tmp_path / "repo"
+    branches(root)
+    ok(root, "branch", "one")
+    ok(root, "branch", "two")
+    for log in (operations_path(root), reflog_path(root, "HEAD")):
+        lines = log.read_bytes().split(b"\n")
+        lines[-3] = bytes(len(lines[-3]))
+        log.write_bytes(b"\n".join(lines))
+    wanted = [operation.summary for operation in read_operations(root)]
+    assert open_repo(root).recovered == 2
+    found = [operation.summary for operation in read_operations(root)]
+    assert found[0] == wanted[0]
+    assert len(found) == len(wanted) + 1
+    assert read_reflog(root, "HEAD")[0].message == "commit: three"
+    assert open_repo(root).recovered == 0
+    assert "two" in ok(root, "undo")

@@ -16,33 +16,27 @@ from pathlib import Path
 import pytest
 
 from tests.crash import oracle
-from tests.crash.commands import COMMANDS, Command, attempt, branches, observe, ok, working_files
+from tests.crash.commands import COMMANDS, Command
 from tests.crash.crowd import FULL
 from tests.crash.harness import DONE, KILLED, Fault, count_calls, fresh_copy, run_told
 from tests.crash.loops import LoopDisk, UnavailableError
+from tests.crash.setups import ahead, attempt, ok
+from tests.crash.trial import observe, working_files
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 POINTS = 3
 
 
-def with_hub(root: Path) -> None:
-    """Make a repository, and a bare one beside it to push to."""
-    root.mkdir()
-    branches(root / "here")
-    ok(root, "init", "--bare", "hub")
-    ok(root / "here", "remote", "add", "origin", "../hub")
-
-
 CUT: dict[str, Command] = {
     name: COMMANDS[name]
     for name in (
-        "init", "add", "add 60", "add big", "commit 1", "commit 50", "amend", "branch create",
+        "init", "add", "add 50", "add big", "commit 1", "commit 50", "amend", "branch create",
         "branch rename", "branch delete", "switch", "restore", "tag annotated", "undo commit",
         "config", "gc all", "checkpoint", "recovery",
     )
 }  # fmt: skip
-CUT["push"] = Command(with_hub, ("-C", "here", "push", "origin", "main"), repo="here")
+CUT["push"] = Command(ahead, "-C here push origin main", states=0, repo="here")
 if FULL:
     CUT |= COMMANDS
 
@@ -115,6 +109,6 @@ def _look(folder: Path, command: Command) -> str:
     if command.repo == "here":
         # What was cut short is given again, and then both sides have it.
         attempt(folder, command.words)
-        oracle.check(folder / "hub", bare=True)
+        oracle.check(folder / "there", bare=True)
     oracle.check(Path(os.path.normpath(folder / command.repo)), bare=command.repo == "hub")
     return found

@@ -14,20 +14,14 @@ import pytest
 from muse.ops.selftest.explore import Bench
 from muse.ops.selftest.judge import Case
 from muse.ops.selftest.models import EXT4, MODELS, POSIX, WEAK
-from tests.crash import oracle
 from tests.crash.harness import chosen_stride, list_calls
-from tests.crash.power import Scene, dying_first, record_scene, run
+from tests.crash.power import Scene, dying_first, record_scene
+from tests.crash.setups import ok, run
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
 DEATHS = 3
 LAST_STATES = 30
-
-
-def ok(root: Path, *words: str) -> None:
-    """Run a command that must succeed."""
-    code, text = oracle.run(root, *words)
-    assert code == 0, (words, text)
 
 
 def commit(root: Path, text: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from muse.ops.selftest.judge import Judge, Violation
 from muse.ops.selftest.models import KILL, MODELS, Explorer, State
 from muse.ops.selftest.recording import Recording, memory_folder
-from muse.ops.selftest.tree import write_listing
+from muse.ops.selftest.tree import Listing, write_listing
 
 
 @dataclass(slots=True)
@@ -47,6 +47,8 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self._base = Path(tempfile.mkdtemp(prefix="muse-selftest-", dir=memory_folder() or folder))
         self._count = 0
+        self._recording: Recording | None = None
+        self._known: dict[str, set[tuple[Listing, int]]] = {}
 
     def __enter__(self) -> Bench:
         return self
@@ -110,7 +112,7 @@ class Bench:
     ) -> tuple[str, Violation] | None:
         """Take one sync out of a recording, and return the first violation that this allows."""
         for model in models:
-            known = {(s.listing, s.reported) for s in Explorer(recording, model).states(limit * 99)}
+            known = self._known_of(recording, model, limit * 99)
             states = Explorer(recording, model, without=sync).states(limit * 99)
             fresh = [s for s in states if (s.listing, s.reported) not in known]
             # Losses after the report show most, so they come first.
@@ -120,3 +122,12 @@ class Bench:
                 if found:
                     return model, found[0]
         return None
+
+    def _known_of(self, recording: Recording, model: str, limit: int) -> set[tuple[Listing, int]]:
+        # To enumerate them takes as long as to judge a few dozen, and each sync asks.
+        if self._recording is not recording:
+            self._recording, self._known = recording, {}
+        if model not in self._known:
+            states = Explorer(recording, model).states(limit)
+            self._known[model] = {(state.listing, state.reported) for state in states}
+        return self._known[model]

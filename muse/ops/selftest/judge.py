@@ -12,13 +12,15 @@ from muse.core import temps
 from muse.core.commits import Signature
 from muse.core.errors import MuseError
 from muse.core.object_store import ObjectStore
-from muse.core.paths import muse_dir
+from muse.core.operations import iter_operation_ids, read_operations
+from muse.core.paths import config_path, muse_dir
 from muse.core.refs import RefStore
 from muse.core.repo import Repository, open_repo
 from muse.core.shallow import Boundary
 from muse.core.stage import read_stage
+from muse.core.trash import iter_trash_ids
 from muse.core.trees import iter_tree
-from muse.core.types import RawId, from_raw, to_raw
+from muse.core.types import RawId, blob_id, from_raw, to_raw
 from muse.ops.selftest.recording import Recording, Runner
 from muse.ops.selftest.tree import FILE
 
@@ -55,7 +57,10 @@ class Case(NamedTuple):
 
 
 def observe(folder: Path, repos: Sequence[str]) -> str:
-    """Say what repositories say: HEAD, refs and stage; nothing is recovered or written.
+    """Say what repositories say, without recovering or writing anything.
+
+    That is HEAD, refs, the stage, where history ends, settings, and which operations can be
+    undone.
 
     Returns:
         A JSON object; null for what is no repository yet.
@@ -69,7 +74,10 @@ def observe(folder: Path, repos: Sequence[str]) -> str:
         refs = RefStore(root)
         stage = sorted((path.hex(), repr(entry)) for path, entry in read_stage(root).items())
         ends = sorted(map(from_raw, Boundary(root).read()))
-        seen[name] = [refs.head_text(), list(refs.iter()), stage, ends]
+        settings = config_path(root)
+        config = settings.read_text("utf-8") if settings.is_file() else None
+        done = [operation.name for operation in read_operations(root)]
+        seen[name] = [refs.head_text(), list(refs.iter()), stage, ends, config, done]
     return json.dumps(seen, sort_keys=True)
 
 
@@ -131,7 +139,8 @@ class Judge:
                 found.append(Violation("G5", f"{name} cannot be opened: {error}"))
                 continue
             found += self._check_state(folder, name, (before, after), reported)
-            found += _check_graph(repo)
+            damage, kept = _check_graph(repo)
+            found += damage or self._check_kept(folder, name, kept)
             found += _check_next(root)
         return found
 
@@ -179,6 +188,23 @@ class Judge:
                 found.append(Violation("G3", f"{path} is neither as before nor as after"))
         return found
 
+    def _check_kept(self, folder: Path, name: str, kept: set[str]) -> list[Violation]:
+        """What a file held that is no longer there can be had from the repository."""
+        found = []
+        for path, data in self._before.items():
+            if self._after.get(path) == data or not (folder / path).is_relative_to(folder / name):
+                continue
+            if blob_id(data) not in kept and not _holds(folder / path, data):
+                found.append(Violation("G12", f"what {path} held is nowhere"))
+        return found
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data
+    except OSError:
+        return False
+
 
 def _working_files(listing: Sequence[tuple[str, str, int, bytes]]) -> dict[str, bytes]:
     return {
@@ -188,25 +214,30 @@ def _working_files(listing: Sequence[tuple[str, str, int, bytes]]) -> dict[str, 
     }
 
 
-def _check_graph(repo: Repository) -> list[Violation]:
-    """Every ref's commit is complete, and every stored object hashes to its name."""
+def _check_graph(repo: Repository) -> tuple[list[Violation], set[str]]:
+    """Every ref's commit is complete, and every stored object hashes to its name.
+
+    Returns:
+        What is wrong, and the ids of all that refs, the stage, the trash and operations keep.
+    """
     store = ObjectStore(repo.root)
     seen: set[RawId] = set()
     try:
         for _, oid in repo.refs.iter():
             _read_reachable(repo, store, to_raw(oid), seen)
-        for entry in read_stage(repo.root).values():
-            if entry is not None:
-                store.read(entry[1], expected="blob")
+        staged = (entry[1] for entry in read_stage(repo.root).values() if entry is not None)
+        for raw in (*staged, *iter_trash_ids(repo.root), *iter_operation_ids(repo.root)):
+            store.read(raw)
+            seen.add(raw)
     except (MuseError, OSError) as error:
-        return [Violation("G1", str(error))]
+        return [Violation("G1", str(error))], set()
     try:
         stored = set(store.iter_loose()).union(*(pack.ids() for pack in store.packs()))
         for raw in stored - seen:
             store.read(raw)
     except (MuseError, OSError) as error:
-        return [Violation("G4", str(error))]
-    return []
+        return [Violation("G4", str(error))], set()
+    return [], {from_raw(raw) for raw in seen}
 
 
 def _read_reachable(repo: Repository, store: ObjectStore, start: RawId, seen: set[RawId]) -> None:

@@ -27,6 +27,7 @@ JUDGED: Final = {
     "G4": "every object hashes to its name",
     "G5": "the next command works",
     "G6": "nothing is left behind",
+    "G12": "what a file held is kept",
     "G13": "all that, when recovery dies too",
 }
 BUDGET_S: Final = 50.0
