@@ -187,7 +187,7 @@ SPARE: dict[str, list[str]] = {
     "init, commit": ["HEAD", "tmp"],
     "add 50": [".idx"],
     "commit 50": [".idx"],
-    "a day": [".mpack", ".idx", "pack", "pack"],
+    "a day": [".idx", "pack"],
     "checkpoint": ["all"],
     "gc": ["all", ".idx"],
     "gc all": ["all", ".idx"],
