@@ -274,9 +274,11 @@ class Transaction:
             try:
                 journal.apply_record(self.store, record, self._ways)
                 if settings:
-                    # People edit them by hand: no journal may put an older content back.
+                    # People edit them by hand: no journal may put an older content back. But a
+                    # log that could not be written waits for the next one who recovers.
                     with contextlib.suppress(StorageError):
-                        after = journal.checkpoint(self.root)
+                        if journal.is_applied(self.store, after):
+                            after = journal.checkpoint(self.root)
                 self.store.journal = (journal.mark(self.root), after)
             except StorageError as error:
                 error.hint = (
