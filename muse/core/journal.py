@@ -201,25 +201,34 @@ def _write_at(fd: int, data: bytes, offset: int) -> None:
         rest, offset = rest[written:], offset + written
 
 
-def apply_record(store: ObjectStore, record: Record, ways: Ways) -> None:
+def apply_record(store: ObjectStore, record: Record, ways: Ways) -> bool:
     """Write what a fresh record says, without syncs.
 
     Objects come first, so that a reader beside us never meets a ref that runs ahead of them.
+
+    Returns:
+        False when a log could not be changed: only the journal has its line, until a recovery.
     """
     muse = muse_dir(store.root)
     own = os.fspath(muse)
+    whole = True
     for raw, frame in record.objects:
         store.write_loose(raw, frame)
     # Logs go before others are written: that of `a` stands in the way of that of `a/b`.
     for name in record.dropped:
-        with contextlib.suppress(IoFailedError):
+        try:
             io.remove_file(muse / name)
+        except IoFailedError:
+            whole = False
     for path, line in record.lines:
         # The move itself is durable: a log that cannot be written must not make it fail.
-        with contextlib.suppress(IoFailedError):
+        try:
             pieces.append_line(f"{own}/{path}", line, ways)
+        except IoFailedError:
+            whole = False
     for move in record.files:
         pieces.write_file(own, move.path, move.after, ways)
+    return whole
 
 
 def is_applied(store: ObjectStore, journal: Journal) -> bool:

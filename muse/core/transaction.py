@@ -155,8 +155,9 @@ class Transaction:
             if self._each:
                 new.sync()
             make_dirs(dest.parent)
-            new.publish(dest, replace=True)
-        self._sync_names(dest.parent)
+            moved = dest.exists()  # a rename has two ends, of which a cut may keep either
+            new.publish(dest, replace=moved)
+        self._sync_names(dest.parent, *([folder] if moved else []))
         return raw
 
     def set_ref(self, name: str, new: ObjectId | None, *, old: ObjectId | None, log: str) -> None:
@@ -191,8 +192,8 @@ class Transaction:
         """Remove one when the block is left, after the refs."""
         self._files[path] = None
 
-    def _sync_names(self, folder: Path) -> None:
-        if self._each:
+    def _sync_names(self, *folders: Path) -> None:
+        for folder in folders if self._each else ():
             sync_dir(folder)
             # Its own name may be of a writer that died, or of a record that was applied unsynced.
             sync_dir(folder.parent)
@@ -272,14 +273,13 @@ class Transaction:
         if any(record):
             after = journal.append(self.root, record, self._journal)
             try:
-                journal.apply_record(self.store, record, self._ways)
-                if settings:
-                    # People edit them by hand: no journal may put an older content back. But a
-                    # log that could not be written waits for the next one who recovers.
+                # A log that could not be written waits for the next one, who has to recover.
+                whole = journal.apply_record(self.store, record, self._ways)
+                if settings and whole:
+                    # People edit them by hand: no journal may put an older content back.
                     with contextlib.suppress(StorageError):
-                        if journal.is_applied(self.store, after):
-                            after = journal.checkpoint(self.root)
-                self.store.journal = (journal.mark(self.root), after)
+                        after = journal.checkpoint(self.root)
+                self.store.journal = (journal.mark(self.root), after) if whole else None
             except StorageError as error:
                 error.hint = (
                     "What it recorded is durable, and the next command that can write completes "

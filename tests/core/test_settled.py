@@ -36,6 +36,26 @@ def names(syncs: Syncs) -> list[str]:
     return [name.rpartition("/")[2] for name in syncs.calls]
 
 
+class TestALogThatCannotBeWritten:
+    """The journal has its line, and is not retired before the log has it too."""
+
+    def test_a_later_transaction_of_the_same_process(
+        self, repo: Repository, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """G3: though its journal is retired for its size."""
+        with monkeypatch.context() as patch:
+
+            def fail(*arguments: object) -> None:
+                raise IoFailedError("append to", path="a log", error=OSError(errno.EMFILE, "many"))
+
+            patch.setattr(journal_pieces, "append_line", fail)
+            commit_files(repo, {b"second": b"x"})
+        assert len(list(read_operations(repo.root))) == 1
+        monkeypatch.setattr(journal, "MAX_RECORDS", 1)
+        commit_files(repo, {b"third": b"y"})
+        assert len(list(read_operations(repo.root))) == 3
+
+
 class TestWhatADeadWriterLeft:
     """It is made durable before anything points at it."""
 

@@ -13,12 +13,12 @@ from muse.core.errors import AlreadyExistsError, MuseError, RefChangedError
 from muse.core.journal import checkpoint, is_applied, read_journal
 from muse.core.object_store import ObjectStore
 from muse.core.operations import read_operations
-from muse.core.paths import muse_dir, stage_path
+from muse.core.paths import muse_dir, pack_dir, stage_path
 from muse.core.reflog import read_reflog
 from muse.core.refs import RefStore
 from muse.core.repo import Repository, open_repo
 from muse.core.trees import EMPTY_TREE, TreeEntry, format_tree, iter_tree
-from muse.core.types import MODE_FILE, ObjectId, RawId, from_raw, to_raw
+from muse.core.types import MODE_FILE, ObjectId, RawId, from_raw, raw_object_id, to_raw
 from muse.ops.init import init
 from tests.crash.harness import DONE, ERRORS, FAILED, KILLED, every_fault
 
@@ -279,3 +279,33 @@ def test_the_error_says_what_and_where(repo: Repository, tmp_path: Path) -> None
     from tests.crash.harness import Fault, run_faulted
 
     assert run_faulted(action, Fault(12, error=ERRORS[0], forever=True)) == DONE
+
+
+class TestLargeObjects:
+    """An object of any size has a file of its own, durable under its name before it is used."""
+
+    PAYLOAD = b"large\n" * 10
+
+    def write(self, repo: Repository) -> tuple[Path, list[Path]]:
+        """Write one; return its file, and the folders that were synced after it had its name."""
+        synced: list[Path] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("muse.core.transaction.sync_dir", lambda path: synced.append(Path(path)))
+            with repo.transaction("test", who=WHO) as tx:
+                raw = tx.write_stream("blob", len(self.PAYLOAD), iter([self.PAYLOAD]))
+        return Path(repo.objects.loose_path(raw)), synced
+
+    def test_each_folder_whose_names_changed_is_synced(self, tmp_path: Path) -> None:
+        """A link changes one folder; a rename over a damaged copy changes two."""
+        init(tmp_path)
+        repo = open_repo(tmp_path)
+        dest, synced = self.write(repo)
+        assert synced == [dest.parent, dest.parent.parent]
+        inode = dest.stat().st_ino
+        dest.chmod(0o644)
+        dest.write_bytes(b"damaged")
+        _, synced = self.write(repo)
+        assert dest.stat().st_ino != inode
+        assert synced[:2] == [dest.parent, dest.parent.parent]
+        assert pack_dir(tmp_path) in synced
+        assert repo.objects.read(raw_object_id("blob", self.PAYLOAD))[1] == self.PAYLOAD
