@@ -32,6 +32,7 @@ REFRESH_MS: Final = (10.0, 0.005)
 STORM_FILES: Final = 40_000
 _KEYS: Final = 60
 _IDLE_S: Final = 10.0
+_JOB_S = 120
 
 
 def p95(values: Sequence[float]) -> float:
@@ -133,11 +134,18 @@ class _Session:
         yield Figure(what, spent_ms, "ms", KEY_MS, files=self._files)
 
     def _keys_until(self, end: str) -> list[float]:
-        """Press keys until a job has ended."""
+        """Press keys until a job has ended.
+
+        Raises:
+            TimeoutError: It has not, or not as it should.
+        """
         self._window.send("<")
         self._window.settle()
         late: list[float] = []
-        while end not in self._window.screen.display[38]:
+        deadline = time.monotonic() + _JOB_S
+        while end not in (line := self._window.screen.display[38]):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"'{end}' was to be read after {_JOB_S} s, not: {line}")
             value = self._press(len(late))
             late.append(value)
             self._window.read(0.02)

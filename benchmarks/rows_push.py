@@ -49,6 +49,9 @@ def rows(workshop: Workshop) -> Iterator[Row]:
             ),
             runs=workshop.runs_for(files), warmup=0, counted=False,
         )  # fmt: skip
+        for tool, folder in pair.sides:
+            # Or later pushes from this tree would go where nothing is any more.
+            run_once([tool, "remote", "remove", f"bench-{files}"], cwd=folder)
         rmtree(base)
 
 
