@@ -64,10 +64,10 @@ def _run(arguments: list[str], *, early: bool) -> int:
     from muse.cli.invocation import parse_invocation
 
     invocation = parse_invocation(arguments)
-    asked = invocation.help or invocation.version or not invocation.verb
-    if not asked:
+    runs_command = invocation.verb and not (invocation.help or invocation.version)
+    if runs_command:
         _change_folder(invocation.directories)
-    if early and _looks_at_all_files(invocation) and not asked:
+    if early and runs_command and _looks_at_all_files(invocation):
         # Start-up time: files are looked at while the rest is loading.
         from muse.core import early_scan
 

@@ -83,7 +83,9 @@ def _make_comparer(root: bytes, fd: int) -> RowComparer:
 
 
 def claim(file_id: tuple[int, int] | None) -> RowScan | None:
-    """Return the scan that is under way over the rows of a cache; the caller ends it.
+    """Return the scan that is under way over the rows of a cache, for the caller to end.
+
+    One over other rows is ended here.
 
     Args:
         file_id: Device and inode of the file that the cache was loaded from.
@@ -92,6 +94,8 @@ def claim(file_id: tuple[int, int] | None) -> RowScan | None:
         return None
     file = os.fstat(_running[0].fd)
     if (file.st_dev, file.st_ino) != file_id:
+        # Of no use any more, and it would compete with the scan that is needed.
+        end()
         return None
     early = _running.pop()
     os.close(early.fd)

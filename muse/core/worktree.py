@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from muse.core import early_scan
-from muse.core.early_scan import MANY_ROWS
 from muse.core.file_content import StatKey, tree_mode
 from muse.core.file_states import UNREAD, FileStates
 from muse.core.folders import Folders
@@ -176,7 +175,7 @@ class WorkTree:
         self.files.forget_folders()
         self._touch_below(top)
         rows = self.cache.files.below(top)
-        if self.shared and len(rows) >= MANY_ROWS:
+        if self.shared and len(rows) >= early_scan.MANY_ROWS:
             lost, changed, missing = self._scan_shared(top, rows)
         else:
             lost = self._folders.refresh_below(top)

@@ -232,56 +232,57 @@ class ActionBase(Screen[None]):
             words["range"] = "end range"
         self.query_one(Footer).tell(context, words)
 
-    # Filled in by the other parts of the screen -------------------------------------------------
+    # Filled in by the other parts of the screen, which derive from this one and so cannot be
+    # imported here. No ABC: its metaclass is not that of Textual's screens. -----------------------
 
     def ask_diff(self, key: DiffKey | None, *, now: bool = False) -> None:
         """Ask for a diff."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/main.py
 
     def key_under_cursor(self) -> DiffKey | None:
         """Return what the diff should show."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/main.py
 
     def key_of_file(self) -> DiffKey | None:
         """Return the diff of the file under the cursor among the files of a commit."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/main.py
 
     def refresh_faces(self) -> None:
         """Bring faces and titles up to date."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/main.py
 
     def refresh_titles(self) -> None:
         """Bring titles up to date."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/main.py
 
     def show_pane(self, pane: str) -> None:
         """Give a pane the focus."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/view.py
 
     def refuse_busy(self) -> bool:
         """Say that a job is running, if one is."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/remotes.py
 
     def open_other(self, row: object) -> None:
         """Open a row of another pane than files and commits."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/safety.py
 
     def close_commit(self) -> bool:
         """Go back from the files of a commit; tell whether they were shown."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/files.py
 
     def health_report(self) -> str:
         """Return the health report as text."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/safety.py
 
     def open_editor(self, path: Path, *, line: int = 1) -> bool:
         """Give the terminal to the user's editor; tell whether it ran."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/files.py
 
     def start_job(self, kind: str, label: str, **args: object) -> bool:
         """Start a job unless one is running."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/remotes.py
 
     def job_ended(self, job: JobView) -> None:
         """React to the end of a job."""
-        raise NotImplementedError
+        raise NotImplementedError  # filled in by screens/remotes.py

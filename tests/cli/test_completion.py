@@ -113,7 +113,9 @@ class TestEngine:
 class TestShells:
     """The scripts are what the shells take."""
 
-    @pytest.mark.skipif(not shutil.which("bash"), reason="no bash here")
+    @pytest.mark.skipif(
+        not shutil.which("bash"), reason="bash itself is asked, and is not installed"
+    )
     @pytest.mark.parametrize(
         ("line", "expected"),
         [

@@ -29,8 +29,6 @@ SCRIPT = f"""if True:
     muse.core.row_scan.count_cores = lambda: 2
     early_scan.begin(os.environ)
     began = len(early_scan._running)
-    import muse.core.worktree
-    muse.core.worktree.MANY_ROWS = 100
     claimed = []
     claim = early_scan.claim
     early_scan.claim = lambda file_id: claimed.append(claim(file_id)) or claimed[-1]
@@ -50,13 +48,11 @@ SCRIPT = f"""if True:
     """
 
 
-def scan(root: Path, *, between: str = "pass") -> str:
-    """Run the script in a repository; return whether a scan began, and whether it was used."""
-    begin = f"def between():\n    {between}\n"
-    script = begin + "\n".join(line[4:] for line in SCRIPT.splitlines()[1:])
+def run(code: str, folder: Path) -> str:
+    """Run code in a process of its own, which forks; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=root,
+        [sys.executable, "-c", code],
+        cwd=folder,
         capture_output=True,
         text=True,
         env={"PYTHONPATH": str(ROOT)},
@@ -64,6 +60,13 @@ def scan(root: Path, *, between: str = "pass") -> str:
     )
     assert not done.returncode, done.stderr
     return done.stdout.strip()
+
+
+def scan(root: Path, *, between: str = "pass") -> str:
+    """Run the script in a repository; return whether a scan began, and whether it was used."""
+    begin = f"def between():\n    {between}\n"
+    script = begin + "\n".join(line[4:] for line in SCRIPT.splitlines()[1:])
+    return run(script, root)
 
 
 @pytest.fixture(scope="module")
@@ -175,12 +178,4 @@ def test_from_a_folder_below_and_from_elsewhere(root: Path) -> None:
         "e.begin(os.environ); print(len(e._running)); e.end()"
     )
     for folder, expected in ((root / "d1", "1"), (root.parent, "0")):
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            env={"PYTHONPATH": str(ROOT)},
-            check=True,
-        )
-        assert done.stdout.strip() == expected
+        assert run(code, folder) == expected
