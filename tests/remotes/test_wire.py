@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -60,12 +61,13 @@ class Waits:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         real = Channel.receive
-        heard: dict[int, int] = {}
+        # By the channel itself: a new one may well stand where an old one stood in memory.
+        heard: WeakKeyDictionary[Channel, int] = WeakKeyDictionary()
 
         def receive(channel: Channel) -> Message:
             channel.flush()
-            if heard.get(id(channel)) != channel.written_bytes:
-                heard[id(channel)] = channel.written_bytes
+            if heard.get(channel) != channel.written_bytes:
+                heard[channel] = channel.written_bytes
                 self.count += 1
             return real(channel)
 
