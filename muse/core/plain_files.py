@@ -65,7 +65,7 @@ def open_plain(
     os.close(fd)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    raise OSError(errno.EINVAL, "It is a pipe or a device", os.fspath(path))
+    raise OSError(errno.ENXIO, "It is a pipe or a device", os.fspath(path))
 
 
 def _open_followed(path: str, flags: int) -> int:

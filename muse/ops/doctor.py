@@ -14,7 +14,7 @@ from pathlib import Path
 
 from muse.core import journal
 from muse.core.codec import CodecError, unseal
-from muse.core.errors import MuseError
+from muse.core.errors import IoFailedError, MuseError
 from muse.core.io import read_bytes, remove_file
 from muse.core.lock import WriteLock
 from muse.core.object_store import ObjectStore
@@ -26,6 +26,7 @@ from muse.core.types import Progress
 from muse.core.verify import verify_store
 from muse.ops.doctor_layout import (
     check_checkout_record,
+    find_blocked_journal,
     find_lost_ways,
     find_misplaced,
     find_nameless,
@@ -59,6 +60,13 @@ class DoctorResult:
     def is_well(self) -> bool:
         """Whether nothing is wrong any more."""
         return not (self.curable or self.remaining)
+
+    def after(self, earlier: DoctorResult) -> DoctorResult:
+        """Return this with what was put right, and kept, before it."""
+        kept = [result.quarantine for result in (earlier, self) if result.quarantine is not None]
+        # Begun in two seconds, they have two folders side by side.
+        common = kept[0] if len(set(kept)) == 1 else kept[0].parent if kept else None
+        return replace(self, fixed=(*earlier.fixed, *self.fixed), quarantine=common)
 
 
 def doctor(
@@ -108,6 +116,36 @@ def doctor(
         notes=notes,
         quarantine=quarantine.folder if quarantine.files else None,
     )
+
+
+def unblock(error: IoFailedError, *, fix: bool = False) -> DoctorResult:
+    """Look at what kept the repository from being opened, and move it away.
+
+    Args:
+        error: Why it could not be opened.
+        fix: Do it; otherwise only say what would be done.
+
+    Returns:
+        One problem, fixed or curable; whatever else is wrong shows once it can be opened.
+
+    Raises:
+        IoFailedError: The same, if it is nothing that is known here, or the system refused.
+
+    Durability:
+        Killed anywhere: what stood there is where it was, or in the quarantine.
+
+    See:
+        G13, G15.
+    """
+    path = Path(error.path)
+    quarantine = Quarantine(path.parent.parent.parent)
+    remedy = find_blocked_journal(path, quarantine)
+    if remedy is None:
+        raise error
+    if not fix:
+        return DoctorResult((), (remedy,), (), (), None)
+    _tidy([remedy])
+    return DoctorResult((remedy,), (), (), (), quarantine.folder)
 
 
 def _diagnose(

@@ -16,7 +16,7 @@ from muse.core.checkout_record import checkout_record_path, is_readable_record
 from muse.core.commits import ObjectFormatError, parse_commit
 from muse.core.errors import MuseError
 from muse.core.io import make_dirs
-from muse.core.journal import make_folder
+from muse.core.journal import make_folder, wal_path
 from muse.core.object_store import ObjectStore
 from muse.core.operations import operations_path, read_operations
 from muse.core.paths import journal_dir, lock_path, muse_dir, show_path, show_text
@@ -58,6 +58,23 @@ def find_misplaced(repo: Repository, quarantine: Quarantine) -> Iterator[Remedy]
         problem = f"{show_path(os.fspath(path))} is {kind}, so that no command can lock it."
         action = "Move it to the quarantine; the next command makes a file."
         yield Remedy(problem, action, tidy=lambda: quarantine.move(path), first=True, unlocked=True)
+
+
+def find_blocked_journal(path: Path, quarantine: Quarantine) -> Remedy | None:
+    """Return a remedy when no file stands in the journal's place, so that nobody can open anything.
+
+    Args:
+        path: What could not be read, as the error names it.
+        quarantine: Where it goes.
+    """
+    if path.name != wal_path(Path()).name or (kind := _kind(path)) in {"", "a file"}:
+        return None
+    problem = f"{show_path(os.fspath(path))} is {kind}, where commands need the journal's file."
+    action = (
+        "Move it to the quarantine. Commands that finished have written what they reported; "
+        "only what a crash cut short stands in the journal alone."
+    )
+    return Remedy(problem, action, tidy=lambda: quarantine.move(path), blocks=True)
 
 
 def _kind(path: Path) -> str:

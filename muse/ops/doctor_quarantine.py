@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Quarantine:
 
     def move(self, path: Path) -> None:
         """Move a file out of the way; one that is not there has nothing to keep."""
-        if not (path.exists() or path.is_symlink()):
+        if not os.path.lexists(path):
             return
         place = self._place(path)
         move_file(path, place)
@@ -49,7 +50,8 @@ class Quarantine:
     def _place(self, path: Path) -> Path:
         place = self.folder / path.relative_to(self._muse)
         number = 0
-        while place.exists():
+        # A link that leads nowhere is there as well.
+        while os.path.lexists(place):
             number += 1
             place = place.with_name(f"{path.name}.{number}")
         make_dirs(place.parent, durable=True)

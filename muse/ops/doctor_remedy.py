@@ -24,6 +24,7 @@ class Remedy:
         tidy: Does it, or what is left of it, after that, under the write lock.
         first: Whether transactions are refused until `tidy` has run.
         unlocked: Whether the write lock cannot be taken until `tidy` has run.
+        blocks: Whether the repository cannot even be opened until `tidy` has run.
         errand: Brings objects from elsewhere, before any transaction; others may share it.
         finding: What `verify` says of it, with what it touches; None when that looks elsewhere.
     """
@@ -35,5 +36,6 @@ class Remedy:
     tidy: Callable[[], None] | None = None
     first: bool = False
     unlocked: bool = False
+    blocks: bool = False
     errand: Callable[[], None] | None = None
     finding: Finding | None = None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,3 +87,60 @@ def test_a_lost_folder_may_hide_more(cli: Cli, repo: Path) -> None:
     digits = listing.split("sha256:")[1][:64]
     (repo / ".muse/objects/sha256" / digits[:2] / digits[2:]).unlink()
     assert "shows only once that is back" in cli("doctor", cwd=repo).out
+
+
+@pytest.mark.parametrize(
+    ("kind", "plant"),
+    [
+        ("a link", lambda path: path.symlink_to("nowhere")),
+        ("a pipe or a device", os.mkfifo),
+        ("a folder", Path.mkdir),
+    ],
+    ids=["link", "pipe", "folder"],
+)
+def test_what_stands_in_the_journals_place(
+    cli: Cli, repo: Path, kind: str, plant: Callable[[Path], None]
+) -> None:
+    """Nothing can be opened; each is named, moved and kept beside the others, and work goes on."""
+    journal = repo / ".muse/journal/wal"
+    (repo / "a").write_text("one\n")
+    cli("commit", "-m", "one", cwd=repo)
+    for _ in range(2):
+        journal.unlink(missing_ok=True)
+        plant(journal)
+        refused = cli("status", cwd=repo)
+        assert refused.code == 3
+        assert "muse doctor" in refused.err
+        planned = cli("doctor", "--json", cwd=repo)
+        assert planned.code == 3
+        assert os.path.lexists(journal)
+        fixed = cli("doctor", "--fix", "--json", cwd=repo)
+        assert fixed.code == 0, fixed
+        assert fixed.json["fixed"] == planned.json["curable"]
+        assert f"is {kind}" in fixed.json["fixed"][0]["problem"]
+        assert cli("log", "--oneline", cwd=repo).out.endswith("one\n")
+    kept = [path.name for path in (repo / ".muse/quarantine").glob("*/journal/*")]
+    assert len(kept) == 2
+    (repo / "a").write_text("two\n")
+    assert cli("commit", "-m", "two", cwd=repo).code == 0
+
+
+def test_another_error_of_opening_stays_what_it_is(
+    cli: Cli, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that a bad disk does not give is no thing to move away."""
+    journal = repo / ".muse/journal/wal"
+    (repo / "a").write_text("one\n")
+    cli("commit", "-m", "one", cwd=repo)
+    real = os.open
+
+    def refuse(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if os.fspath(path) == os.fspath(journal):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+    told = cli("doctor", "--fix", cwd=repo)
+    assert told.code == 3
+    assert "Could not read the journal" in told.err
+    assert journal.is_file()

@@ -40,16 +40,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(ctx: Context, args: argparse.Namespace) -> Result:
     """Examine, and with --fix put right what can be."""
-    from muse.ops.doctor import doctor
+    from muse.core.errors import IoFailedError
+    from muse.ops.doctor import doctor, unblock
     from muse.ops.remote_config import address_from, looks_like_address
 
-    repo = ctx.repo()
+    unblocked = None
+    try:
+        repo = ctx.repo()
+    except IoFailedError as error:
+        unblocked = unblock(error, fix=args.fix)
+        if not args.fix:
+            return Result(_data(unblocked), _lines(ctx, unblocked), exit_code=UNWELL)
+        repo = ctx.repo()
     sources = [
         address_from(text, cwd=ctx.cwd, root=repo.root) if looks_like_address(text) else text
         for text in args.sources
     ]
     result = doctor(repo, fix=args.fix, sources=sources, progress=ctx.progress("Examining"))
     ctx.end_progress()
+    if unblocked is not None:
+        result = result.after(unblocked)
     return Result(_data(result), _lines(ctx, result), exit_code=0 if result.is_well else UNWELL)
 
 
@@ -72,6 +82,8 @@ def _lines(ctx: Context, result: DoctorResult) -> Iterator[str]:
                 yield f"  {paint(lead, 'hint', on=ctx.color)}: {show_text(said)}"
         if len(remedies) > SHOWN:
             yield f"… and {len(remedies) - SHOWN} more; --json lists all."
+    if any(remedy.blocks for remedy in result.curable):
+        yield "Whatever else may be wrong shows only once that is done."
     if any(map(_may_hide_more, (*result.curable, *result.remaining))):
         yield "What lies below a commit or folder that is gone shows only once that is back."
     if result.quarantine is not None:
