@@ -107,10 +107,16 @@ class Window:
     # Its processes ----------------------------------------------------------------------------
 
     def pids(self) -> dict[str, int]:
-        """The three processes by name."""
+        """The four processes by name."""
         guard = int(self.process.pid)
         interface = _children(guard)[0]
-        return {"guard": guard, "interface": interface, "engine": _children(interface)[0]}
+        engine = _children(interface)[0]
+        return {
+            "guard": guard,
+            "interface": interface,
+            "engine": engine,
+            "watcher": _children(engine)[0],
+        }
 
 
 def _children(pid: int) -> list[int]:

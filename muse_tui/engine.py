@@ -2,7 +2,7 @@
 
 Two threads work here. The *state* lane owns the working tree's status and does everything that
 writes, one after the other; the *read* lane makes diffs, histories and reports, where only the
-newest request of a kind counts. A third thread watches for changes and puts hints into the state
+newest request of a kind counts. A process of its own watches for changes; its hints go to the state
 lane. When the pipe to the interface ends without a good-bye, the interface was killed: the engine
 notes the time, and leaves.
 """
@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+from muse_tui.backend.watch_process import WatchProcess
 from muse_tui.model import Failure
 
 # Of these only the newest waiting request is answered.
@@ -108,10 +109,12 @@ class Engine:
     Args:
         connection: The pipe.
         start: The folder to open.
+        watching: The process that watches it.
     """
 
-    def __init__(self, connection: Connection, start: Path) -> None:
+    def __init__(self, connection: Connection, start: Path, watching: WatchProcess) -> None:
         self._connection = connection
+        self.watching = watching
         self._send_lock = threading.Lock()
         self.start_dir = start
         self.pid = int(os.environ.get("MUSE_TUI_PID", "0"))
@@ -187,7 +190,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGHUP):
         # The terminal's signals are for the interface; the engine leaves when the pipe ends.
         signal.signal(number, signal.SIG_IGN)
-    engine = Engine(Connection(int(sys.argv[1])), Path(sys.argv[2]))
+    # Before anything else is here that a second process would hold as well.
+    watching = WatchProcess(closed=int(sys.argv[1]))
+    engine = Engine(Connection(int(sys.argv[1])), Path(sys.argv[2]), watching)
     engine.run()
     # Lanes may be in the middle of a long read: nothing is lost by leaving it.
     os._exit(0)

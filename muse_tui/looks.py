@@ -13,6 +13,11 @@ _DEBOUNCE_MS = 100
 _POLL_DELAY_MS = 300
 
 
+def prepare() -> None:
+    """Load watchfiles now, which takes a moment, and not when a folder is to be watched."""
+    import watchfiles.main  # noqa: F401 - start-up time
+
+
 class _OverError(Exception):
     """The time of a look is over."""
 

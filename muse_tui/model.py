@@ -93,6 +93,7 @@ class Live(StrEnum):
     """How true the lists are right now."""
 
     STARTING = "starting"
+    SETTING_UP = "setting up"
     LIVE = "live"
     RECONCILING = "reconciling"
     POLLING = "polling"

@@ -125,7 +125,8 @@ class Watcher:
     Args:
         root: The repository's folder.
         hear: Called from the watcher's thread with each hint.
-        tell: Called from that thread with ``live``, ``polling`` or ``stopped`` and a reason.
+        tell: Called from that thread with ``live`` (all that happens from now on is told),
+            ``polling`` or ``stopped``, and a reason.
         is_temp: As in `sort_events`.
         poll_s: How often everything is looked at when there are no watches.
         sweep_s: How often everything is looked at without any reason.
@@ -147,17 +148,18 @@ class Watcher:
         self.bell = Bell()
         self._stop = threading.Event()
         self._again: dict[bytes, float] = {}
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="watcher", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, in a thread."""
         self._thread.start()
 
     def stop(self) -> None:
         """Stop watching; returns at once."""
         self._stop.set()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Watch, on this thread, until `stop` is called."""
         while not self._stop.is_set():
             try:
                 self._watch()
@@ -168,14 +170,13 @@ class Watcher:
                 self._poll(_reason(error))
 
     def _watch(self) -> None:
-        last_turn = time.monotonic()
-        last_sweep = last_turn
-        first = True
-        for events in self._turns():
+        turns = self._turns()
+        next(turns)
+        # From here on nothing is missed; what came before is for whoever hears this to look at.
+        self._tell("live", "")
+        last_turn = last_sweep = time.monotonic()
+        for events in turns:
             now = time.monotonic()
-            if first:
-                first = False
-                self._tell("live", "")
             pairs = ((int(change), path) for change, path in events)
             hint = sort_events(pairs, self._root, seen_s=now, is_temp=self._is_temp)
             late = now - last_turn > LATE_S
@@ -191,10 +192,15 @@ class Watcher:
             last_turn = time.monotonic()
 
     def _turns(self) -> Iterator[set[tuple[int, str]]]:
-        """Yield events as soon as a quiet moment follows them, and nothing now and then."""
+        """Yield events as soon as a quiet moment follows them, and nothing now and then.
+
+        The first time nothing, as soon as the watches are set up.
+        """
         looks = Looks(self._root, self._stop)
         try:
-            if self.bell.hang():
+            has_bell = self.bell.hang()
+            yield set()
+            if has_bell:
                 yield from self._turns_by_bell(looks)
             while not self._stop.is_set():
                 yield looks.take(step_ms=_STEP_MS, within_s=TURN_S)

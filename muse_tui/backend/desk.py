@@ -9,28 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from muse.core.errors import MuseError, NotARepositoryError
-from muse.core.paths import show_text
-from muse.core.temps import family_of
 from muse_tui.backend.board import Board
 from muse_tui.backend.hints import QUIET, HintBox, lateness_ms
+from muse_tui.backend.news import News
 from muse_tui.backend.place import Place, as_failure, open_place
 from muse_tui.backend.sessions import LastEnd, Session
-from muse_tui.model import (
-    DiffKey,
-    Done,
-    Live,
-    Opened,
-    StatusDelta,
-    WatchView,
-)
-from muse_tui.watcher import Hint, Watcher
+from muse_tui.model import DiffKey, Done, Live, Opened, WatchView
+from muse_tui.watcher import Hint
 
 if TYPE_CHECKING:
     from muse_tui.backend.counts import Counted
     from muse_tui.backend.reading import Reading
     from muse_tui.engine import Engine, Handler
-
-_CHUNK = 5_000
 
 
 class Desk:
@@ -41,7 +31,6 @@ class Desk:
 
     Attributes:
         last: How the interface ended last time.
-        watch: What the header's badge says.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -51,12 +40,16 @@ class Desk:
         self._board: Board | None = None
         self._session: Session | None = None
         self.last = LastEnd()
-        self._watcher: Watcher | None = None
-        self.watch = WatchView()
         self._hints = HintBox()
-        self._head_seen: object = None
-        self._damage = ""
-        self._closed = False
+        self._news = News(engine, self._count)
+        # What the watcher last said, and when we last began to look at everything.
+        self._watching, self._looked_s = WatchView(Live.SETTING_UP), 0.0
+        self._is_watched = False
+
+    @property
+    def watch(self) -> WatchView:
+        """What the header's badge says."""
+        return self._news.view
 
     # Opening and closing ----------------------------------------------------------------------
 
@@ -67,31 +60,32 @@ class Desk:
         except MuseError as error:
             self._engine.news(as_failure(error))
             return
-        self._place = place
+        self._place = self._news.place = place
         self._engine.news(self._opened(place))
-        self._tell_head()
+        self._news.head()
         self._begin_session(place)
         self.ask_history()
         try:
             board = Board(place)
-            self._board = board
+            self._board = self._news.board = board
+            self._looked_s = time.monotonic()
             for delta in board.scan():
-                self._tell_status(delta)
+                self._news.status(delta)
         except MuseError as error:
             self._stop_looking(error)
         else:
-            self._set_watch(live=Live.LIVE, as_of_s=time.time())
-            self._start_watcher(place)
+            self._news.watch(live=Live.SETTING_UP, as_of_s=time.time())
+            self._watch(place)
             # A first look at many files is worth keeping even if the end is a kill.
             self._engine.state.put(board.close)
         self.ask_health()
 
     def _stop_looking(self, error: MuseError) -> None:
         """Say that the lists cannot be known, and why; R tries again."""
-        self._damage = f"{error.message} {error.hint}".strip()
+        self._news.damage = f"{error.message} {error.hint}".strip()
         self._engine.news(as_failure(error))
-        self._tell_head()
-        self._set_watch(live=Live.STOPPED, reason=error.message)
+        self._news.head()
+        self._news.watch(live=Live.STOPPED, reason=error.message)
 
     def _opened(self, place: Place) -> Opened:
         config = place.fresh_config()
@@ -116,20 +110,16 @@ class Desk:
             self.last = session.begin()
             self._session = session
 
-    def _start_watcher(self, place: Place) -> None:
-        self._watcher = Watcher(
-            os.fspath(place.root),
-            self._on_hint,
-            self._on_watch,
-            is_temp=lambda name: family_of(name) is not None,
-        )
-        self._watcher.start()
+    def _watch(self, place: Place) -> None:
+        """Begin to watch: after the first look, which wants all processors."""
+        if not self._is_watched:
+            self._is_watched = True
+            self._engine.watching.start(os.fspath(place.root), self._on_hint, self._on_watch)
 
     def note_end(self, *, clean: bool) -> None:
         """Note how the interface ended; quick, because somebody waits for it."""
-        self._closed = True
-        if self._watcher is not None:
-            self._watcher.stop()
+        self._news.is_over = True
+        self._engine.watching.stop()
         if self._session is not None:
             with contextlib.suppress(OSError, MuseError):
                 if clean:
@@ -205,8 +195,8 @@ class Desk:
                 return getattr(changes, verb)(**args)
             finally:
                 # Also after an error: part of it may have happened.
-                self._tell_status(board.refresh(None if changes.everything else changes.touched))
-                self._tell_head()
+                self._news.status(board.refresh(None if changes.everything else changes.touched))
+                self._news.head()
                 if changes.history_moved:
                     self.ask_history()
                 if changes.health_moved:
@@ -224,16 +214,16 @@ class Desk:
         started = time.monotonic()
         self._refresh(Hint(reconcile="you asked", seen_s=started))
         self.ask_health()
-        if self._damage:
+        if self._news.damage:
             return Done("The files cannot be compared yet.", warning=True)
         return Done(f"Looked at everything in {(time.monotonic() - started) * 1000:.0f} ms.")
 
     def _job_ended(self, kind: str) -> None:
         if self._board is None:
             return
-        self._tell_head()
+        self._news.head()
         # A commit moves HEAD and the stage; a pull also writes files.
-        self._tell_status(self._board.refresh(None if kind == "pull" else ()))
+        self._news.status(self._board.refresh(None if kind == "pull" else ()))
         self.ask_history()
         self.ask_health()
 
@@ -250,6 +240,9 @@ class Desk:
 
     # Reading ----------------------------------------------------------------------------------
 
+    def _count(self, wanted: list[tuple[DiffKey, int]]) -> list[Counted]:
+        return self.reading.count(wanted)
+
     def ask_history(self) -> None:
         """Have the read lane tell the history."""
         self._engine.ask_read("history")
@@ -258,79 +251,24 @@ class Desk:
         """Have the read lane tell the health."""
         self._engine.ask_read("health")
 
-    # News -------------------------------------------------------------------------------------
-
-    def _tell_status(self, delta: StatusDelta | None) -> None:
-        """Send a delta in pieces, so that no single one makes the screen wait."""
-        if delta is None:
-            return
-        tree, staged = delta.tree, delta.staged
-        while len(tree) > _CHUNK or len(staged) > _CHUNK:
-            self._engine.news(delta._replace(tree=tree[:_CHUNK], staged=staged[:_CHUNK], more=True))
-            tree, staged = tree[_CHUNK:], staged[_CHUNK:]
-            delta = StatusDelta(more=delta.more)
-        self._engine.news(delta._replace(tree=tree, staged=staged))
-        self._count_lines()
-
-    def _count_lines(self) -> None:
-        """Have the read lane count lines of rows that show no counts yet."""
-        board = self._board
-        if board is None:
-            return
-        wanted = board.uncounted()
-        if wanted:
-            self._engine.read.put(lambda: self._counted(wanted))
-
-    def _counted(self, wanted: list[tuple[DiffKey, int]]) -> None:
-        found = self.reading.count(wanted)
-        self._engine.state.put(lambda: self._take_counts(found))
-
-    def _take_counts(self, found: list[Counted]) -> None:
-        if self._board is not None and not self._closed:
-            delta = self._board.take_counts(found)
-            if delta is not None:
-                self._engine.news(delta)
-            self._count_lines()
-
-    def _tell_head(self) -> None:
-        from muse_tui.backend.heads import read_head  # start-up time: nothing else of it
-
-        view = read_head(self.place, home=os.environ.get("HOME", ""))
-        if self._damage and not view.damage:
-            view = view._replace(damage=show_text(self._damage))
-        if view != self._head_seen:
-            self._head_seen = view
-            self._engine.news(view)
-
-    def _set_watch(
-        self,
-        *,
-        live: Live,
-        reason: str = "",
-        latency_ms: float | None = None,
-        as_of_s: float | None = None,
-        reconciled: bool = False,
-    ) -> None:
-        now = self.watch
-        view = now._replace(
-            live=live,
-            reason=reason,
-            latency_ms=latency_ms if latency_ms is not None else now.latency_ms,
-            as_of_s=as_of_s if as_of_s is not None else now.as_of_s,
-            reconciles=now.reconciles + reconciled,
-        )
-        if view != now:
-            self.watch = view
-            self._engine.news(view)
-
     # Hints from the watcher -------------------------------------------------------------------
 
-    def _on_watch(self, state: str, reason: str) -> None:
+    def _on_watch(self, state: str, reason: str, since_s: float) -> None:
         """Take a new state of the watcher; runs on its thread."""
         live = {"live": Live.LIVE, "polling": Live.POLLING}.get(state, Live.STOPPED)
-        self._engine.state.put(lambda: self._set_watch(live=live, reason=reason))
+        self._engine.state.put(lambda: self._take_watch(WatchView(live, reason=reason), since_s))
         if live is not Live.LIVE:
             self.ask_health()
+
+    def _take_watch(self, view: WatchView, since_s: float) -> None:
+        self._watching = view
+        if self._board is None or self._news.damage:
+            return
+        if view.live is Live.LIVE and since_s > self._looked_s:
+            # What changed between our look and the watches, nobody has told of.
+            self._refresh(Hint(reconcile="set up", seen_s=since_s))
+        else:
+            self._news.watch(live=view.live, reason=view.reason)
 
     def _on_hint(self, hint: Hint) -> None:
         """Take a hint; runs on the watcher's thread."""
@@ -342,23 +280,24 @@ class Desk:
         board = self._board
         if board is None:
             return
-        before, hidden = self.watch, board.unreadable
+        hidden = board.unreadable
         loud = bool(hint.reconcile) and hint.reconcile not in QUIET
         if loud:
-            self._set_watch(live=Live.RECONCILING, reason=hint.reconcile)
+            self._news.watch(live=Live.RECONCILING, reason=hint.reconcile)
         try:
             wanted = None if hint.reconcile or "head" in hint.meta else hint.paths | hint.folders
+            if wanted is None:
+                self._looked_s = time.monotonic()
             delta = board.refresh(wanted, stage=bool(hint.meta))
         except MuseError as error:
             self._stop_looking(error)
             return
-        mended, self._damage = bool(self._damage), ""
+        mended, self._news.damage = bool(self._news.damage), ""
         if mended:
-            self._tell_head()
+            self._news.head()
             self.ask_history()
-        if self._watcher is None:
-            self._start_watcher(self.place)
-        self._tell_status(delta)
+            self._watch(self.place)
+        self._news.status(delta)
         if board.unreadable != hidden:
             self.ask_health()
         if "config" in hint.meta:
@@ -366,12 +305,11 @@ class Desk:
 
             forget_config(self.place.repo)
         if hint.meta & {"head", "refs", "config"}:
-            self._tell_head()
+            self._news.head()
             self.ask_history()
-        live = before.live if before.live is Live.POLLING else Live.LIVE
-        self._set_watch(
-            live=live,
-            reason=before.reason if live is Live.POLLING else "",
+        self._news.watch(
+            live=self._watching.live,
+            reason=self._watching.reason,
             latency_ms=lateness_ms(self.place.root, hint),
             as_of_s=time.time(),
             reconciled=loud,

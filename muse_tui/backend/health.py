@@ -278,7 +278,7 @@ def _hidden(unreadable: Collection[bytes]) -> Iterator[Fact]:
 def _system(report: HealthReport, watch: WatchView) -> Iterator[Fact]:
     if report.readonly_reason:
         yield Fact("readonly", "warn", "Read-only", "", report.readonly_reason, _SYSTEM)
-    level = "ok" if watch.live in {"live", "starting", "reconciling"} else "warn"
+    level = "ok" if watch.live in {"live", "starting", "setting up", "reconciling"} else "warn"
     scans = f"{plural(watch.reconciles, 'full scan')}" if watch.reconciles else ""
     detail = f"{watch.reason}\nEvents are hints; what they miss a full scan finds (R starts one)."
     words = {"polling": "Polling", "stopped": "Not watching"}

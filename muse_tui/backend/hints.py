@@ -12,7 +12,7 @@ from typing import Final
 from muse_tui.watcher import Hint
 
 # Reasons to look at everything that nobody needs to be told of.
-QUIET: Final = frozenset({"sweep", "poll"})
+QUIET: Final = frozenset({"sweep", "poll", "set up"})
 _TIMED: Final = 16
 _BELIEVED_MS: Final = 5_000.0
 

@@ -14,6 +14,7 @@ from muse_tui.words import clean
 
 _LIVE = {
     Live.STARTING: ("○", "warn", "starting"),
+    Live.SETTING_UP: ("○", "warn", "setting up"),
     Live.LIVE: ("●", "good", "live"),
     Live.RECONCILING: ("◐", "warn", "reconciling"),
     Live.POLLING: ("◌", "warn", "polling"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import queue
 import re
@@ -21,6 +23,7 @@ from textual.strip import Strip
 from muse.core.status import StatusEngine
 from muse.ops.branch import create_branch
 from muse.ops.switch import switch
+from muse_tui.app import MuseApp
 from muse_tui.bell import Bell
 from muse_tui.looks import Looks
 from muse_tui.model import DiffDoc, FileRow, Live, StatusDelta
@@ -137,13 +140,14 @@ class TestPanesEqualAFullScan:
             await settles(stage, song)
             assert not stage.tree()
 
-    async def test_after_the_engine_was_stopped_and_events_overflowed(
-        self, song: Song, opened: Open
+    @pytest.mark.parametrize("who", ["engine", "watcher"])
+    async def test_after_one_was_stopped_and_events_overflowed(
+        self, song: Song, opened: Open, who: str
     ) -> None:
         """Stopped while files come, it finds them when it goes on, queue overflow or not."""
         count = queue_limit() // 2
         async with opened(song.root) as stage:
-            pid = stage.main.engine.pid
+            pid = stage.main.engine.pid if who == "engine" else watcher_of(stage)
             os.kill(pid, signal.SIGSTOP)
             try:
                 (song.root / "many").mkdir()
@@ -177,6 +181,81 @@ class TestPanesEqualAFullScan:
         async with opened(song.root) as stage:
             song.write("idea.md", "x\n")
             await stage.until(lambda: "idea.md" in stage.tree())
+
+
+class TestItsProcess:
+    async def test_what_changes_before_it_watches_is_found(self, song: Song) -> None:
+        """Between the first look and the watches nobody hears of a change; the badge says so."""
+        app = MuseApp(song.root)
+        pid = stopped_watcher(app)
+        try:
+            async with app.run_test(size=(120, 40)) as pilot:
+                stage = Stage(app, pilot)
+                await stage.until(lambda: stage.main.watch_view.live is Live.SETTING_UP)
+                song.write("idea.md", "written meanwhile\n")
+                await asyncio.sleep(0.3)
+                assert "setting up" in stage.line("#header")
+                assert not stage.tree()
+                os.kill(pid, signal.SIGCONT)
+                await stage.until(lambda: "idea.md" in stage.tree())
+                await stage.until(lambda: stage.main.watch_view.live is Live.LIVE)
+                assert stage.main.watch_view.reconciles == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+    async def test_killed_it_is_replaced(self, song: Song, opened: Open) -> None:
+        """What changes while nobody watches is found, and what changes later is seen."""
+        async with opened(song.root) as stage:
+            os.kill(watcher_of(stage), signal.SIGKILL)
+            song.write("idea.md", "x\n")
+            await settles(stage, song)
+            song.write("later.md", "x\n")
+            await settles(stage, song)
+            assert not watchers_of(stage)
+            assert len(stage.tree()) == 2
+
+    async def test_it_ends_with_the_engine(self, song: Song, opened: Open) -> None:
+        """A killed engine leaves no process; its successor has a watcher of its own."""
+        async with opened(song.root) as stage:
+            first = watcher_of(stage)
+            os.kill(stage.main.engine.pid, signal.SIGKILL)
+            await stage.until(lambda: not Path(f"/proc/{first}").exists())
+            await stage.until(
+                lambda: stage.main.watch_view.live is Live.LIVE and watchers_of(stage)
+            )
+            song.write("idea.md", "x\n")
+            await settles(stage, song)
+            last = watcher_of(stage)
+        deadline = time.monotonic() + DEADLINE_S
+        while os.path.exists(f"/proc/{last}"):  # noqa: ASYNC240 - nothing of the kernel's blocks
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+
+def stopped_watcher(app: MuseApp) -> int:
+    """Stop the watcher as soon as there is one, before the engine has anything to watch."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not (found := children(app.engine.pid)):
+        assert time.monotonic() < deadline
+    os.kill(found[0], signal.SIGSTOP)
+    return found[0]
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that one has started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+def watchers_of(stage: Stage) -> list[int]:
+    """Return the processes that the engine has: the first is its watcher."""
+    return children(stage.main.engine.pid)
+
+
+def watcher_of(stage: Stage) -> int:
+    """Return the process that watches."""
+    return watchers_of(stage)[0]
 
 
 class TestQuiet:
@@ -337,6 +416,8 @@ def wakes(root: Path, bell: Bell) -> int:
     watcher.bell = bell
     watcher.start()
     assert told.wait(DEADLINE_S)
+    # It looks for what came while the watches were set up, and then no more.
+    time.sleep(0.5)
     status = Path(f"/proc/self/task/{watcher._thread.native_id}/status")
 
     def waits() -> int:
