@@ -112,16 +112,12 @@ def read_content(full: bytes, *, sink: Sink = hash_chunks) -> FileContent | None
         for _ in range(_TRIES):
             clock_ns = time.time_ns()
             try:
-                key = stat_key(os.lstat(full))
-                mode = tree_mode(key[0])
-                if not mode:
-                    return None
-                if mode == MODE_LINK:
-                    raw, data = _read_link(full, key)
-                else:
-                    key, raw, data = _read_file(full, sink)
+                found = _read_file(full, sink) or _read_link(full)
             except _ChangedError:
                 continue
+            if found is None:
+                return None
+            key, raw, data = found
             return FileContent(key, tree_mode(key[0]), raw, data, is_settled(key, clock_ns))
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
@@ -133,26 +129,33 @@ def read_content(full: bytes, *, sink: Sink = hash_chunks) -> FileContent | None
     )
 
 
-def _read_link(full: bytes, key: StatKey) -> tuple[RawId, bytes]:
+def _read_link(full: bytes) -> tuple[StatKey, RawId, bytes] | None:
+    """Read a link; None for what is none, and no file either."""
+    key = stat_key(os.lstat(full))
+    if tree_mode(key[0]) != MODE_LINK:
+        if tree_mode(key[0]):
+            raise _ChangedError
+        return None
     target = os.readlink(full)
     if stat_key(os.lstat(full)) != key:
         raise _ChangedError
-    return raw_object_id("blob", target), target
+    return key, raw_object_id("blob", target), target
 
 
-def _read_file(full: bytes, sink: Sink) -> tuple[StatKey, RawId, bytes | None]:
-    # Not blocking, in case a fifo has taken the file's place since the lstat.
+def _read_file(full: bytes, sink: Sink) -> tuple[StatKey, RawId, bytes | None] | None:
+    """Read a file; None for what is none."""
+    # Opened without a look before: most are files. Not blocking, in case this is a fifo.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         fd = os.open(full, flags)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise _ChangedError from error
-        raise
+    except OSError:
+        if tree_mode(os.lstat(full).st_mode) == MODE_FILE:
+            raise
+        return None
     try:
         key = stat_key(os.fstat(fd))
         if not stat.S_ISREG(key[0]):
-            raise _ChangedError
+            return None
         size = key[2]
         data = _read_whole(fd, size) if size <= BIG_FILE else None
         raw = sink(size, _iter_chunks(fd, size)) if data is None else raw_object_id("blob", data)

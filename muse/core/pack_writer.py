@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from muse.core import temps
 from muse.core.errors import UsageError
@@ -25,9 +25,14 @@ from muse.core.pack_index import encode_index
 from muse.core.paths import pack_dir
 from muse.core.types import ObjectType, RawId, frame_header
 
+if TYPE_CHECKING:
+    from muse.core.write_behind import WriteBehind
+
 _BUFFER: Final = 1 << 20
 # Streams up to this size are gathered and added like any other object.
 _GATHER: Final = 1 << 20
+# A pack beyond this is written by a thread: a smaller one is soon done.
+_BEHIND_FROM: Final = 8 << 20
 # Below this, a frame's own overhead eats the gain.
 _COMPRESS_FROM: Final = 64
 
@@ -56,6 +61,7 @@ class PackWriter:
         self._buffer = bytearray()
         self._digest = hashlib.sha256()
         self._written = 0
+        self._behind: WriteBehind | None = None
         if level is not None:
             import zstandard  # start-up time
 
@@ -123,7 +129,7 @@ class PackWriter:
             return self.add(kind, b"".join(_sized(stream, size)))
         if self._new is None:
             self._begin()
-        self._flush()
+        self._drain()
         start = self._written
         try:
             return self._stream(kind, size, _sized(stream, size))
@@ -188,10 +194,30 @@ class PackWriter:
         self._buffer += PACK_HEADER if self._level is None else TRIED_HEADER
 
     def _flush(self) -> None:
-        if self._buffer:
-            self._digest.update(self._buffer)
-            self._write(self._buffer)
+        if not self._buffer:
+            return
+        if self._behind is None and self._written >= _BEHIND_FROM:
+            from muse.core.write_behind import WriteBehind  # start-up time: most packs are small
+
+            self._behind = WriteBehind(self._append)
+        if self._behind is None:
+            self._append(self._buffer)
+            self._written += len(self._buffer)
             self._buffer.clear()
+        else:
+            self._behind.put(self._buffer)
+            self._written += len(self._buffer)
+            self._buffer = bytearray()
+
+    def _drain(self) -> None:
+        """Write all that was added, and wait for it."""
+        self._flush()
+        if self._behind is not None:
+            self._behind.wait()
+
+    def _append(self, block: bytes | bytearray) -> None:
+        self._digest.update(block)
+        self._file.write(block)
 
     def _write(self, data: bytes | bytearray) -> None:
         self._file.write(data)
@@ -219,7 +245,7 @@ class PackWriter:
             self.abandon()
 
     def _finish(self) -> Path:
-        self._flush()
+        self._drain()
         trailer = self._digest.digest()
         self._write(trailer)
         dest = pack_path(self._root, trailer.hex())
@@ -238,6 +264,9 @@ class PackWriter:
 
     def abandon(self) -> None:
         """Drop what was written; harmless after `finish`."""
+        if self._behind is not None:
+            self._behind.stop()
+            self._behind = None
         if self._new is not None:
             self._new.abandon()
             self._new = None

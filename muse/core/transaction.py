@@ -20,7 +20,6 @@ beginning to end, so what was read inside the block is still true when it is pub
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -28,16 +27,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from muse.core import durability, journal, temps
+from muse.core import durability, journal
+from muse.core.big_objects import store_stream
 from muse.core.commits import Signature
 from muse.core.errors import RefChangedError, StorageError, UsageError
-from muse.core.io import NewFile, make_dirs, read_bytes, sync_dir, sync_filesystem
+from muse.core.io import make_dirs, read_bytes, sync_dir, sync_filesystem
 from muse.core.journal_pieces import CONFIG, replace_durably
 from muse.core.journal_record import FileMove, Record
 from muse.core.lock import WAIT_S, WriteLock
 from muse.core.object_store import ObjectStore
 from muse.core.operations import Operation, encode_operation, operations_path
-from muse.core.paths import head_path, muse_dir, pack_dir, stage_path
+from muse.core.paths import head_path, muse_dir, stage_path
 from muse.core.plain_files import REF_BYTES, STAGE_BYTES
 from muse.core.real_folders import Ways
 from muse.core.reflog import ReflogEntry, encode_entry
@@ -47,6 +47,7 @@ from muse.core.types import ObjectId, ObjectType, RawId, frame_header, from_raw,
 
 if TYPE_CHECKING:
     from muse.core.pack import PackWriter
+    from muse.core.stored_ids import StoredIds
 
 # Beyond this, objects go into one pack: a constant number of syncs however many there are.
 SPILL_COUNT: Final = 32
@@ -94,6 +95,7 @@ class Transaction:
         self._ways, self._pending_bytes = Ways(), 0
         self._pending: dict[RawId, tuple[ObjectType, bytes]] = {}
         self._pack: PackWriter | None = None
+        self._stored: StoredIds | None = None
         self._moves: dict[str, tuple[ObjectId | None, ObjectId | None, str]] = {}
         self._head: tuple[str, str] | None = None
         self._files: dict[Path, bytes | None] = {}
@@ -109,7 +111,8 @@ class Transaction:
         """Add one object whose id the caller computed, in a thread perhaps."""
         if raw in self._pending or (self._pack is not None and raw in self._pack):
             return
-        if self.store.is_whole(raw) and is_settled(self.store, self._journal, raw):
+        is_there = (self._stored is None or raw in self._stored) and self.store.is_whole(raw)
+        if is_there and is_settled(self.store, self._journal, raw):
             self._freshen(raw)
             return
         if self._pack is not None:
@@ -133,31 +136,8 @@ class Transaction:
         """
         if self._pack is not None:
             return self._pack.add_stream(kind, size, chunks)
-        folder = pack_dir(self.root)
-        make_dirs(folder)
-        header = frame_header(kind, size)
-        digest = hashlib.sha256(header)
-        # In the pack folder, since the shard is not known before the hash is.
-        with NewFile(folder, family=temps.OBJECT) as new:
-            new.write(header)
-            total = 0
-            for chunk in chunks:
-                digest.update(chunk)
-                total += len(chunk)
-                new.write(chunk)
-            if total != size:
-                raise UsageError(
-                    f"The content has {total} bytes, not {size}.",
-                    hint="The file changed while it was read: run the command again.",
-                )
-            raw = RawId(digest.digest())
-            dest = Path(self.store.loose_path(raw))
-            if self._each:
-                new.sync()
-            make_dirs(dest.parent)
-            moved = dest.exists()  # a rename has two ends, of which a cut may keep either
-            new.publish(dest, replace=moved)
-        self._sync_names(dest.parent, *([folder] if moved else []))
+        raw, folders = store_stream(self.store, kind, size, chunks, sync=self._each)
+        self._sync_names(*folders)
         return raw
 
     def set_ref(self, name: str, new: ObjectId | None, *, old: ObjectId | None, log: str) -> None:
@@ -205,9 +185,10 @@ class Transaction:
             os.utime(self.store.loose_path(raw))
 
     def _spill(self) -> None:
-        from muse.core.pack import PackWriter  # start-up time: an everyday commit needs none
+        from muse.core.pack import PackWriter  # start-up time: an everyday commit needs neither
+        from muse.core.stored_ids import StoredIds
 
-        self._pack = PackWriter(self.root)
+        self._pack, self._stored = PackWriter(self.root), StoredIds(self.store)
         for raw, (kind, payload) in self._pending.items():
             self._pack.add_hashed(raw, kind, payload)
         self._pending.clear()

@@ -15,6 +15,7 @@ from muse.core.errors import CorruptObjectError, ObjectNotFoundError
 from muse.core.object_store import ObjectStore
 from muse.core.pack_format import HASH_SIZE, RECORD_SIZE, Record, RecordError, parse_record
 from muse.core.plain_files import open_plain
+from muse.core.stored_ids import StoredIds
 from muse.core.trees import EMPTY_TREE
 from muse.core.types import RawId
 from muse.remotes.protocol import CHUNK_BYTES, ObjectRecord
@@ -128,20 +129,8 @@ def find_whole(store: ObjectStore, ids: Sequence[RawId]) -> set[RawId]:
 
     Costs next to nothing for what is not there, and a read for what is.
     """
-    store.refresh()
-    packs = store.packs()
-    shards: dict[str, bool] = {}
-    found = set()
-    for raw in ids:
-        path = store.loose_path(raw)
-        shard = path[: path.rindex("/")]
-        here = shards.get(shard)
-        if here is None:
-            here = shards[shard] = os.path.isdir(shard)
-        is_there = (here and os.path.exists(path)) or raw in store.overlay
-        if (is_there or any(pack.find(raw) is not None for pack in packs)) and store.is_whole(raw):
-            found.add(raw)
-    return found
+    stored = StoredIds(store)
+    return {raw for raw in ids if raw in stored and store.is_whole(raw)}
 
 
 def keep_young(store: ObjectStore, ids: Iterable[RawId]) -> None:
