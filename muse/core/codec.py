@@ -15,7 +15,7 @@ import msgpack
 
 SEAL_SIZE: Final = 32
 # From here on msgpack writes the length of bytes in four of its own.
-_LARGE: Final = 1 << 16
+LARGE: Final = 1 << 16
 
 
 class CodecError(ValueError):
@@ -53,27 +53,45 @@ def unpack(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides 
 
 def seal(value: object) -> bytes:
     """Encode a value and append the SHA-256 of the encoding."""
-    pieces = list(_encode(value))
+    pieces = list(iter_packed(value))
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
     return b"".join([*pieces, digest.digest()])
 
 
+def iter_packed(value: object) -> Iterator[bytes]:
+    """Yield what `pack` would return, in pieces: large bytes are one each, and are not copied.
+
+    msgpack takes three times their memory meanwhile.
+    """
+    small = bytearray()
+    for piece in _encode(value):
+        if len(piece) < LARGE:
+            small += piece
+            continue
+        yield bytes(small)
+        small.clear()
+        yield piece
+    yield bytes(small)
+
+
 def _encode(value: object) -> Iterator[bytes]:
-    """Yield the encoding of a value in pieces; large bytes in a dict are pieces themselves."""
-    if not isinstance(value, dict):
+    packer = msgpack.Packer()
+    if isinstance(value, dict):
+        yield bytes(packer.pack_map_header(len(value)))
+        for name, item in value.items():
+            yield pack(name)
+            yield from _encode(item)
+    elif isinstance(value, list | tuple):
+        yield bytes(packer.pack_array_header(len(value)))
+        for item in value:
+            yield from _encode(item)
+    elif isinstance(value, bytes) and len(value) >= LARGE:
+        yield b"\xc6" + len(value).to_bytes(4, "big")
+        yield value
+    else:
         yield pack(value)
-        return
-    yield bytes(msgpack.Packer().pack_map_header(len(value)))
-    for name, item in value.items():
-        yield pack(name)
-        if isinstance(item, bytes) and len(item) >= _LARGE:
-            # As msgpack would write it, which takes three times the memory meanwhile.
-            yield b"\xc6" + len(item).to_bytes(4, "big")
-            yield item
-        else:
-            yield pack(item)
 
 
 def unseal(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides the shape

@@ -23,6 +23,7 @@ import functools
 import hashlib
 import os
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -111,8 +112,12 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
     Durability:
         Killed before the sync returns: the record is whole or ignored. After: it is done.
     """
-    body = encode_record(record)
-    data = _HEADER.pack(len(body), hashlib.sha256(body).digest()) + body
+    first, *rest = encode_record(record)
+    whole = hashlib.sha256(first)
+    for piece in rest:
+        whole.update(piece)
+    size = len(first) + sum(map(len, rest))
+    first = _HEADER.pack(size, whole.digest()) + first
     path = wal_path(root)
     if not journal.end:
         make_folder(root)
@@ -127,7 +132,7 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
                 if not journal.end:
                     # Before there is a record: whoever finds one knows that the name is durable.
                     io.sync_dir(path.parent)
-                _write_at(fd, data, journal.end)
+                _write_at(fd, (first, *rest), journal.end)
                 io.sync_fd(fd)
             except (OSError, IoFailedError):
                 # A failed sync is final: this record must not come true after its error.
@@ -137,7 +142,7 @@ def append(root: Path, record: Record, journal: Journal) -> Journal:
                 raise
         finally:
             os.close(fd)
-    return Journal((*journal.records, record), journal.end + len(data))
+    return Journal((*journal.records, record), journal.end + _HEADER.size + size)
 
 
 def make_folder(root: Path) -> None:
@@ -194,11 +199,12 @@ def _renew(store: ObjectStore, journal: Journal) -> None:
     io.remove_file(_doubt_path(store.root))
 
 
-def _write_at(fd: int, data: bytes, offset: int) -> None:
-    rest = memoryview(data)
-    while rest:
-        written = os.pwrite(fd, rest, offset)
-        rest, offset = rest[written:], offset + written
+def _write_at(fd: int, pieces: Iterable[bytes], offset: int) -> None:
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            written = os.pwrite(fd, rest, offset)
+            rest, offset = rest[written:], offset + written
 
 
 def apply_record(store: ObjectStore, record: Record, ways: Ways) -> bool:

@@ -47,9 +47,12 @@ class Record(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def encode_record(record: Record) -> bytes:
-    """Return a record's bytes, without header and hash."""
-    return codec.pack([list(record.objects), *map(list, record[1:])])
+def encode_record(record: Record) -> list[bytes]:
+    """Return a record's bytes, without header and hash: one piece, or several of a large one."""
+    value = [list(record.objects), *map(list, record[1:])]
+    if all(len(move.after or b"") < codec.LARGE for move in record.files):
+        return [codec.pack(value)]
+    return list(codec.iter_packed(value))
 
 
 def decode_record(body: bytes) -> Record:

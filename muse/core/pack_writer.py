@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,7 +29,9 @@ from muse.core.types import ObjectType, RawId, frame_header
 if TYPE_CHECKING:
     from muse.core.write_behind import WriteBehind
 
-_BUFFER: Final = 1 << 20
+Block = bytes | memoryview
+
+_BUFFER: Final = 1 << 18
 # Streams up to this size are gathered and added like any other object.
 _GATHER: Final = 1 << 20
 # A pack beyond this is written by a thread: a smaller one is soon done.
@@ -58,7 +61,9 @@ class PackWriter:
         self._root, self._level = root, level
         self._new: NewFile | None = None
         self._offsets: dict[RawId, int] = {}
-        self._buffer = bytearray()
+        # Blocks are made in place and used again, or the heap would grow by holes between them.
+        self._buffer, self._used = bytearray(_BUFFER), 0
+        self._spare: deque[bytearray] = deque()
         self._digest = hashlib.sha256()
         self._written = 0
         self._behind: WriteBehind | None = None
@@ -76,7 +81,7 @@ class PackWriter:
     @property
     def size_bytes(self) -> int:
         """Bytes of the pack so far."""
-        return self._written + len(self._buffer)
+        return self._written + self._used
 
     def add(self, kind: ObjectType, payload: bytes) -> RawId:
         """Add one object; one that is in this pack already is not added again."""
@@ -103,14 +108,19 @@ class PackWriter:
             self._put(record.raw, record, data)
 
     def _put(self, raw: RawId, record: Record, data: bytes) -> None:
-        buffer = self._buffer
         if self._new is None:
             self._begin()
-        self._offsets[raw] = self._written + len(buffer)
-        buffer += format_record(record)
-        buffer += data
-        if len(buffer) >= _BUFFER:
+        size = RECORD_SIZE + len(data)
+        if self._used + size > _BUFFER:
             self._flush()
+        at = self._used
+        self._offsets[raw] = self._written + at
+        if size > _BUFFER:
+            self._hand_over(format_record(record) + data)
+            return
+        self._buffer[at : at + RECORD_SIZE] = format_record(record)
+        self._buffer[at + RECORD_SIZE : at + size] = data
+        self._used = at + size
 
     def add_stream(self, kind: ObjectType, size: int, chunks: Iterable[bytes]) -> RawId:
         """Add one object of any size, with memory for a few chunks.
@@ -191,23 +201,27 @@ class PackWriter:
         if not folder.is_dir():
             make_dirs(folder, durable=True)
         self._new = NewFile(folder, family=temps.OBJECT)
-        self._buffer += PACK_HEADER if self._level is None else TRIED_HEADER
+        header = PACK_HEADER if self._level is None else TRIED_HEADER
+        self._buffer[: len(header)] = header
+        self._used = len(header)
 
     def _flush(self) -> None:
-        if not self._buffer:
-            return
+        if self._used:
+            self._hand_over(memoryview(self._buffer)[: self._used])
+            self._used = 0
+            if self._behind is not None:
+                self._buffer = self._spare.popleft() if self._spare else bytearray(_BUFFER)
+
+    def _hand_over(self, block: Block) -> None:
         if self._behind is None and self._written >= _BEHIND_FROM:
             from muse.core.write_behind import WriteBehind  # start-up time: most packs are small
 
-            self._behind = WriteBehind(self._append)
+            self._behind = WriteBehind(self._append_behind)
         if self._behind is None:
-            self._append(self._buffer)
-            self._written += len(self._buffer)
-            self._buffer.clear()
+            self._append(block)
         else:
-            self._behind.put(self._buffer)
-            self._written += len(self._buffer)
-            self._buffer = bytearray()
+            self._behind.put(block)
+        self._written += len(block)
 
     def _drain(self) -> None:
         """Write all that was added, and wait for it."""
@@ -215,9 +229,14 @@ class PackWriter:
         if self._behind is not None:
             self._behind.wait()
 
-    def _append(self, block: bytes | bytearray) -> None:
+    def _append(self, block: Block) -> None:
         self._digest.update(block)
         self._file.write(block)
+
+    def _append_behind(self, block: Block) -> None:
+        self._append(block)
+        if isinstance(block, memoryview) and isinstance(block.obj, bytearray):
+            self._spare.append(block.obj)
 
     def _write(self, data: bytes | bytearray) -> None:
         self._file.write(data)
@@ -270,7 +289,7 @@ class PackWriter:
         if self._new is not None:
             self._new.abandon()
             self._new = None
-        self._buffer.clear()
+        self._used = 0
         self._offsets.clear()
         self._digest = hashlib.sha256()
         self._written = 0

@@ -9,11 +9,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Final, overload
 
 if TYPE_CHECKING:
     # Numbers, in memory of their own or in a file that is mapped.
     Column = array[int] | memoryview[int]
+
+# So many paths are joined at once when they are written.
+_AT_ONCE: Final = 4096
 
 
 class PackedPaths(Sequence[bytes]):
@@ -76,6 +79,6 @@ def iter_packed(paths: Sequence[bytes]) -> Iterator[bytes | memoryview]:
     """Yield the packed paths in pieces."""
     if isinstance(paths, PackedPaths):
         yield paths.data
-    elif paths:
-        yield b"\0".join(paths)
-        yield b"\0"
+        return
+    for start in range(0, len(paths), _AT_ONCE):
+        yield b"\0".join([*paths[start : start + _AT_ONCE], b""])

@@ -96,7 +96,8 @@ class Placer:
             CorruptObjectError: The blob is damaged; the file was not touched.
         """
         folder, name = self._enter(path, create=True)
-        self._expect(path, folder, name, over)
+        if over is not None:  # or the name is given only where there is none
+            self._expect(path, folder, name, over)
         try:
             if mode == MODE_LINK:
                 self._write_link(path, folder, name, raw, over=over)

@@ -92,12 +92,9 @@ def encode_stage(stage: Mapping[bytes, FileEntry | None]) -> bytes:
         MuseError: It names so many files that nobody would read it.
     """
     paths = sorted(stage)
-    modes = array("I")
-    ids = bytearray()
-    for path in paths:
-        mode, raw = stage[path] or (0, _NO_ID)
-        modes.append(mode)
-        ids += raw
+    gone = 0, _NO_ID
+    modes = array("I", ((stage[path] or gone)[0] for path in paths))
+    ids = b"".join([(stage[path] or gone)[1] for path in paths])
     packed = b"\0".join(paths)
     del paths
     if len(packed) + len(ids) > STAGE_BYTES * 0.9:
@@ -105,7 +102,7 @@ def encode_stage(stage: Mapping[bytes, FileEntry | None]) -> bytes:
             f"{len(modes)} files are too many to be staged at once.",
             hint="Add and commit one folder after the other.",
         )
-    return seal({"format": FORMAT, "paths": packed, "modes": modes.tobytes(), "ids": bytes(ids)})
+    return seal({"format": FORMAT, "paths": packed, "modes": modes.tobytes(), "ids": ids})
 
 
 def _modes(data: bytes) -> array[int]:

@@ -96,6 +96,7 @@ class Transaction:
         self._pending: dict[RawId, tuple[ObjectType, bytes]] = {}
         self._pack: PackWriter | None = None
         self._stored: StoredIds | None = None
+        self._has_pack = False
         self._moves: dict[str, tuple[ObjectId | None, ObjectId | None, str]] = {}
         self._head: tuple[str, str] | None = None
         self._files: dict[Path, bytes | None] = {}
@@ -139,6 +140,16 @@ class Transaction:
         raw, folders = store_stream(self.store, kind, size, chunks, sync=self._each)
         self._sync_names(*folders)
         return raw
+
+    def publish_pack(self) -> None:
+        """Make durable now what goes into a pack, and let its memory go; nothing refers to it yet.
+
+        Otherwise that happens when the block is left; what is written later goes into another one.
+        """
+        if self._pack is not None:
+            self._pack.finish()
+            self._pack, self._stored, self._has_pack = None, None, True
+            self.store.refresh()
 
     def set_ref(self, name: str, new: ObjectId | None, *, old: ObjectId | None, log: str) -> None:
         """Move a ref when the block is left, if it is still where the caller saw it.
@@ -283,11 +294,10 @@ class Transaction:
         check_no_clash(names, made)
 
     def _publish_bulk(self) -> None:
-        if self._pack is not None:
-            self._pack.finish()
-            self._pack = None
-            self.store.refresh()
-        elif self.store.packs():  # the last one's writer may have died before its folder's sync
+        self.publish_pack()
+        if (
+            not self._has_pack and self.store.packs()
+        ):  # the last one's writer may have died before its folder's sync
             settle_packs(self.root)
         for raw in [r for r, (_, payload) in self._pending.items() if len(payload) > BIG_BYTES]:
             kind, payload = self._pending.pop(raw)

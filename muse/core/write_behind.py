@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+Block = bytes | memoryview
+
 # So many blocks wait at most, and are memory.
-_AHEAD: Final = 2
+_AHEAD: Final = 1
 
 
 class WriteBehind:
@@ -18,14 +20,14 @@ class WriteBehind:
         write: Called with each block, in a thread; the first error ends it all.
     """
 
-    def __init__(self, write: Callable[[bytes | bytearray], None]) -> None:
+    def __init__(self, write: Callable[[Block], None]) -> None:
         self._write = write
-        self._blocks: queue.Queue[bytes | bytearray | None] = queue.Queue(_AHEAD)
+        self._blocks: queue.Queue[Block | None] = queue.Queue(_AHEAD)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="write-behind", daemon=True)
         self._thread.start()
 
-    def put(self, block: bytes | bytearray) -> None:
+    def put(self, block: Block) -> None:
         """Hand over a block, which the caller does not touch again.
 
         Raises:

@@ -88,6 +88,7 @@ def add(
         if engine is not None:
             engine.save()
             del engine
+        tx.publish_pack()
         after = change_stage(stage, changes, head=head)
         del changes
         write_stage(repo, tx, before=stage, after=after)

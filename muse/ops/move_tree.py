@@ -158,6 +158,7 @@ class _Move:
             halves=interrupted.trees if interrupted else (),
             back=back,
         )
+        written, removed = len(plan.writes), len(plan.removals)
         if plan.touches:
             # Killed, killed again on the way elsewhere: a file may be as in each of those trees.
             trees = (*(interrupted.trees if interrupted else ()), new)
@@ -168,7 +169,7 @@ class _Move:
         self._tx.details[FILES_MOVED] = "yes"
         if interrupted is None and 0 < len(plan.kept) + len(plan.missing) <= _MANY_LOCAL:
             self._tx.details[LOCAL] = encode_local(plan.local)
-        return MoveResult(len(plan.writes), len(plan.removals), interrupted is not None)
+        return MoveResult(written, removed, interrupted is not None)
 
     def _record(self, trees: tuple[RawId, ...]) -> None:
         before = self._before
@@ -199,6 +200,8 @@ class _Move:
                 f"{error.hint} 'muse {show_text(self._command)}' goes on from here.".strip()
             )
             raise
+        # Memory for a hundred thousand files, which the cache's new content takes now.
+        plan.writes.clear()
         self._settle()
         for path, _, _ in self._fresh:
             self._cache.files.forget(path)

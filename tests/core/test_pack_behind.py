@@ -106,7 +106,7 @@ class TestLargePacks:
         """What comes after a block that failed is not written, and every call says so."""
         seen: list[bytes] = []
 
-        def write(block: bytes | bytearray) -> None:
+        def write(block: bytes | memoryview) -> None:
             if block == b"bad":
                 raise ValueError("no")
             seen.append(bytes(block))
@@ -124,6 +124,26 @@ class TestLargePacks:
     def test_the_bound_is_some_blocks(self) -> None:
         """The writer starts late enough to be worth it, and long before memory matters."""
         assert pack_writer._BUFFER * 4 <= pack_writer._BEHIND_FROM <= 64 * _MIB
+
+
+class TestEarlyPublishing:
+    def test_what_is_published_early_is_there_and_what_comes_later_too(
+        self, repo: Repository
+    ) -> None:
+        """Memory for the ids of the first pack goes; the same content is not stored again."""
+        few = payloads(150, 1000)
+        with repo.transaction("add") as tx:
+            for data in few[:100]:
+                tx.write_object("blob", data)
+            tx.publish_pack()
+            assert [len(list(pack.ids())) for pack in ObjectStore(repo.root).packs()] == [100]
+            for data in few:
+                tx.write_object("blob", data)
+            tx.publish_pack()
+            tx.publish_pack()
+        store = ObjectStore(repo.root)
+        assert sorted(len(list(pack.ids())) for pack in store.packs()) == [50, 100]
+        assert not list(store.iter_loose())
 
 
 class TestStoredIds:
