@@ -54,6 +54,7 @@ class Placer:
         self._store = store
         self._sync = sync
         self._touched: set[bytes] = set()
+        self._has_moved = False
         self._steps: list[_Step] = []
         self._root_fd = -1
 
@@ -98,6 +99,7 @@ class Placer:
         folder, name = self._enter(path, create=True)
         if over is not None:  # or the name is given only where there is none
             self._expect(path, folder, name, over)
+            self._has_moved = True
         try:
             if mode == MODE_LINK:
                 self._write_link(path, folder, name, raw, over=over)
@@ -226,6 +228,9 @@ class Placer:
             full = Path(os.fsdecode(self._full(folder)))
             if full.is_dir():
                 sync_dir(full)
+        if self._sync and self._has_moved and self._name_dir.is_dir():
+            # A rename has two ends, of which a cut may keep either.
+            sync_dir(self._name_dir)
         self._touched.clear()
 
     # -- folders -----------------------------------------------------------------------------

@@ -146,6 +146,8 @@ class ObjectRecord(NamedTuple):
             object is larger than `CHUNK_BYTES` and comes as ``chunks`` of plain payload.
         compressed: Whether ``stored`` is a zstd frame.
         chunks: The payload in order, for large objects; to be read once, before the next record.
+        verified: The payload, found in this process to hash to ``raw``; None for what is only
+            claimed, as all that comes over a wire.
     """
 
     raw: RawId
@@ -154,6 +156,7 @@ class ObjectRecord(NamedTuple):
     stored: bytes | None
     compressed: bool = False
     chunks: Iterable[bytes] = ()
+    verified: bytes | None = None
 
 
 class Offer(NamedTuple):

@@ -78,10 +78,10 @@ def iter_pack(pack: Pack, wanted: Collection[RawId]) -> Iterator[ObjectRecord]:
             begin = at + RECORD_SIZE
             data = window[begin : begin + record.stored]
             try:
-                pack.unwrap(record, data)
+                payload = pack.unwrap(record, data)
             except CorruptObjectError:
                 continue
-            yield ObjectRecord(raw, record.kind, record.size, data, compressed=record.compressed)
+            yield ObjectRecord(raw, record.kind, record.size, data, record.compressed, (), payload)
 
 
 def _parse(window: bytes, at: int, offset: int, pack: Pack) -> Record | None:

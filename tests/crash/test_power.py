@@ -163,8 +163,6 @@ def _naive(root: Path, bench: Bench, model: str, *, synced: bool) -> list[object
 #           that died did not: `test_killed_given_again_and_cut`.
 # all       What it would make durable is so already where the recording begins; "commit, gc" and
 #           "amend, checkpoint" miss it.
-# tmp       The other end of a rename, for file systems on which a rename is two steps, which none
-#           of the models is.
 # HEAD      For an `init` that is cut and given again, which is a scene of its own: after a whole
 #           one it is followed by a sync of everything.
 # wal       What a push or a fetch brings is a record of its own, which the sync of the next
@@ -175,23 +173,22 @@ def _naive(root: Path, bench: Bench, model: str, *, synced: bool) -> list[object
 # .msgpack, code, tmp (of a switch)
 #           The plan of a switch, by which `status` tells that one was cut: as each file is there
 #           whole, giving it again works without.
-# .muse     Of settings that change with refs: their record does it again.
+# .muse, tmp (of settings that change with refs, and of a clone)
+#           Their record does it again.
 # sweeps, health
 #           The record of what a sweep removed, which is not judged.
-# root, src The parents of a folder that stays, or the end of a rename that loses the name.
+# root      The parents of a folder that stays.
 SETTINGS = [".muse", "tmp"]
 PLAN = [".msgpack", "code", "tmp", "code"]
 # (of a clone)
 #           Its last record holds settings and is retired at once, by a sync of everything; one
 #           that is cut before that is given again, and begins where it finds anything torn.
 CLONE = [
-    "root", "copy", "tmp", "all", ".json", ".muse", "tmp", ".muse", "tmp", "wal", *PLAN[:1], "code",
+    "root", "copy", ".json", ".muse", "tmp", ".muse", "tmp", "wal", *PLAN[:1], "code",
     "tmp", "src", "er", "deep", "copy", *SETTINGS, "code",
 ]  # fmt: skip
 SPARE: dict[str, list[str]] = {
-    "init": ["tmp"],
-    "init bare": ["tmp"],
-    "init, commit": ["HEAD", "tmp"],
+    "init, commit": ["HEAD"],
     "add 50": [".idx"],
     "commit 50": [".idx"],
     "a day": [".idx", "pack"],
@@ -215,15 +212,9 @@ SPARE: dict[str, list[str]] = {
     "restore source": ["root"],
     "undo restore": ["root"],
     "rm": ["root"],
-    "mv": ["src"],
     **dict.fromkeys(
         (name for name in BY_NAME if name.endswith((", fetched", ", following"))), SETTINGS
     ),
-    "config": ["tmp"],
-    "config unset": ["tmp"],
-    "remote add": ["tmp"],
-    "remote rename": ["tmp"],
-    "remote remove": ["tmp"],
 }
 # All that write are mutated by the long form, and those of each kind always; but of the files of
 # "switch twice" a state between the two is not judged, and each is "switch".

@@ -6,7 +6,8 @@ ext4      names appear in order, and any sync makes all earlier ones durable; by
           whole, in part or not at all, unless synced or renamed over an existing file
 xfs       the same, without that rescue, and unsynced bytes may be zeros
 weak      names appear in any order, or not, unless their folder or the file itself was synced
-posix     only a sync of the folder makes a name durable; unsynced bytes may be zeros, or torn
+posix     only a sync of the folder makes a name durable, of both folders if it was renamed from
+          one to another; unsynced bytes may be zeros, or torn
 ========  =====================================================================================
 
 Not every subset is tried (there are too many): none, all, each prefix, each one alone, all but
@@ -115,12 +116,22 @@ class Explorer:
         op, never = self._ops[index], len(self._ops) + 1
         if self._model == KILL:
             return index + 1
+        ends = {op.folder}
+        if self._model == POSIX and op.kind == RENAME:
+            ends.add(op.old_folder)
         for later in range(index + 1, len(self._ops)):
-            if self._makes_durable(op, self._ops[later]):
+            if self._makes_durable(op, self._ops[later], ends):
                 return later + 1
         return never
 
-    def _makes_durable(self, op: Op, later: Op) -> bool:
+    def _makes_durable(self, op: Op, later: Op, ends: set[int]) -> bool:
+        """Tell whether an operation makes an earlier one durable.
+
+        Args:
+            op: The earlier one.
+            later: The one to ask about.
+            ends: The folders whose syncs are still wanted; those that are done are taken out.
+        """
         if later.kind == SYNC_ALL:
             return True
         if op.kind in _BYTES:
@@ -129,8 +140,11 @@ class Explorer:
             return later.kind == SYNC and later.node == op.node
         if later.kind != SYNC:
             return False
-        if self._model in _ORDERED or later.node == op.folder:
+        if self._model in _ORDERED:
             return True
+        if later.node in ends:
+            ends.discard(later.node)
+            return not ends
         return self._model == WEAK and later.node == op.node and op.kind != UNNAME
 
     def states(self, limit: int) -> list[State]:
