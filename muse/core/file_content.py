@@ -149,9 +149,9 @@ def _read_file(full: bytes, sink: Sink) -> tuple[StatKey, RawId, bytes | None] |
     try:
         fd = os.open(full, flags)
     except OSError:
-        if tree_mode(os.lstat(full).st_mode) == MODE_FILE:
-            raise
-        return None
+        if tree_mode(os.lstat(full).st_mode) in {0, MODE_LINK}:
+            return None
+        raise
     try:
         key = stat_key(os.fstat(fd))
         if not stat.S_ISREG(key[0]):

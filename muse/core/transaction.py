@@ -295,9 +295,8 @@ class Transaction:
 
     def _publish_bulk(self) -> None:
         self.publish_pack()
-        if (
-            not self._has_pack and self.store.packs()
-        ):  # the last one's writer may have died before its folder's sync
+        # The last one's writer may have died before its folder's sync.
+        if not self._has_pack and self.store.packs():
             settle_packs(self.root)
         for raw in [r for r, (_, payload) in self._pending.items() if len(payload) > BIG_BYTES]:
             kind, payload = self._pending.pop(raw)

@@ -95,6 +95,24 @@ class TestReading:
                 assert read_content(os.fsencode(tmp_path / name)) is None
         assert read_content(os.fsencode(tmp_path)) is None
 
+    @pytest.mark.parametrize("mode", [0o644, 0o755])
+    def test_what_may_not_be_opened_is_an_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+    ) -> None:
+        """A file is named as unreadable, whatever its mode; a fifo is nothing all the same."""
+        path = tmp_path / "f"
+        path.write_bytes(b"x")
+        path.chmod(mode)
+        os.mkfifo(tmp_path / "fifo")
+
+        def refuse(*_: object, **_options: object) -> int:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+        monkeypatch.setattr(os, "open", refuse)
+        with pytest.raises(IoFailedError, match="Permission denied"):
+            read_content(os.fsencode(path))
+        assert read_content(os.fsencode(tmp_path / "fifo")) is None
+
     def test_a_big_file_passes_in_pieces(self, tmp_path: Path) -> None:
         """A file over the limit goes to the sink in chunks and is not held."""
         data = os.urandom(1000) * (3 * BIG_FILE // 1000)
