@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -26,10 +27,23 @@ def machine() -> str:
     """Say on what this was measured."""
     git = subprocess.run(["git", "--version"], capture_output=True, check=True, text=True)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    kernel = ".".join(platform.release().split(".")[:2])
     return (
-        f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"{memory:.0f} GiB; Python {platform.python_version()}; {git.stdout.strip()}"
+        f"{platform.system()} {kernel}, {platform.machine()}, {os.cpu_count()} cores, "
+        f"{memory:.0f} GiB, {_file_system()}; "
+        f"Python {platform.python_version()}; {git.stdout.strip()}"
     )
+
+
+def _file_system() -> str:
+    """Return the type of the file system that the trees lie on, where the system tells."""
+    where = os.path.realpath(tempfile.gettempdir())
+    try:
+        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    except OSError:
+        return "file system not known"
+    above = [m for m in mounts if os.path.commonpath([where, m[1]]) == m[1]]
+    return max(above, key=lambda mount: len(mount[1]))[2]
 
 
 def head_lines() -> list[str]:
