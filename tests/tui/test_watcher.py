@@ -114,7 +114,7 @@ class TestPanesEqualAFullScan:
 
     @pytest.mark.slow
     async def test_after_a_storm_of_forty_thousand(self, song: Song, opened: Open) -> None:
-        """A storm that overflows every queue ends as a full scan has it, and so does its end."""
+        """However it comes, in batches or too fast for any, it ends as a full scan has it."""
         async with opened(song.root) as stage:
             script = (
                 "import os\n"
@@ -125,7 +125,6 @@ class TestPanesEqualAFullScan:
             run("python3", "-c", script, cwd=song.root)
             await settles(stage, song)
             assert len(stage.tree()) == 40_000
-            assert stage.main.watch_view.reconciles >= 1
             shutil.rmtree(song.root / "storm")
             await settles(stage, song)
             assert not stage.tree()
