@@ -53,20 +53,25 @@ def unpack(data: bytes | memoryview) -> Any:  # noqa: ANN401  # msgpack decides 
 
 def seal(value: object) -> bytes:
     """Encode a value and append the SHA-256 of the encoding."""
-    pieces = list(iter_packed(value))
+    # Not deeper than the fields of a dict: what is in them may be many, which msgpack is faster at.
+    pieces = list(iter_packed(value, depth=int(isinstance(value, dict))))
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
     return b"".join([*pieces, digest.digest()])
 
 
-def iter_packed(value: object) -> Iterator[bytes]:
+def iter_packed(value: object, *, depth: int) -> Iterator[bytes]:
     """Yield what `pack` would return, in pieces: large bytes are one each, and are not copied.
 
     msgpack takes three times their memory meanwhile.
+
+    Args:
+        value: As for `pack`.
+        depth: How many dicts and lists deep to look for them.
     """
     small = bytearray()
-    for piece in _encode(value):
+    for piece in _encode(value, depth):
         if len(piece) < LARGE:
             small += piece
             continue
@@ -76,17 +81,16 @@ def iter_packed(value: object) -> Iterator[bytes]:
     yield bytes(small)
 
 
-def _encode(value: object) -> Iterator[bytes]:
-    packer = msgpack.Packer()
-    if isinstance(value, dict):
-        yield bytes(packer.pack_map_header(len(value)))
+def _encode(value: object, depth: int) -> Iterator[bytes]:
+    if depth and isinstance(value, dict):
+        yield bytes(msgpack.Packer().pack_map_header(len(value)))
         for name, item in value.items():
             yield pack(name)
-            yield from _encode(item)
-    elif isinstance(value, list | tuple):
-        yield bytes(packer.pack_array_header(len(value)))
+            yield from _encode(item, depth - 1)
+    elif depth and isinstance(value, list | tuple):
+        yield bytes(msgpack.Packer().pack_array_header(len(value)))
         for item in value:
-            yield from _encode(item)
+            yield from _encode(item, depth - 1)
     elif isinstance(value, bytes) and len(value) >= LARGE:
         yield b"\xc6" + len(value).to_bytes(4, "big")
         yield value

@@ -382,8 +382,8 @@ _IO_HINTS = {
     errno.EMFILE: "Too many open files: raise 'ulimit -n' and run the command again.",
     errno.ELOOP: "A repository may come from anybody, so nothing of it is read through a link: put "
     "the file itself in its place, or move the link away; 'muse doctor' tells what comes back.",
-    errno.EISDIR: "A file belongs there: 'muse doctor' tells what can be done.",
-    errno.ENXIO: "A file belongs there: 'muse doctor' tells what can be done.",
+    errno.EISDIR: "A file belongs there; if that is in '.muse', 'muse doctor' says what to do.",
+    errno.ENXIO: "A file belongs there; if that is in '.muse', 'muse doctor' says what to do.",
     errno.EIO: "The disk reported an error: check its health before going on.",
 }
 

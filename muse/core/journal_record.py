@@ -52,7 +52,8 @@ def encode_record(record: Record) -> list[bytes]:
     value = [list(record.objects), *map(list, record[1:])]
     if all(len(move.after or b"") < codec.LARGE for move in record.files):
         return [codec.pack(value)]
-    return list(codec.iter_packed(value))
+    # A record's parts, their moves, a move's fields.
+    return list(codec.iter_packed(value, depth=3))
 
 
 def decode_record(body: bytes) -> Record:

@@ -34,6 +34,8 @@ Block = bytes | memoryview
 _BUFFER: Final = 1 << 18
 # Streams up to this size are gathered and added like any other object.
 _GATHER: Final = 1 << 20
+# So much of a stream tells whether it is worth compressing, and is read back at once.
+_SAMPLE: Final = 1 << 20
 # A pack beyond this is written by a thread: a smaller one is soon done.
 _BEHIND_FROM: Final = 8 << 20
 # Below this, a frame's own overhead eats the gain.
@@ -153,7 +155,7 @@ class PackWriter:
         digest = hashlib.sha256(frame_header(kind, size))
         self._write(bytes(RECORD_SIZE))
         first = next(chunks)
-        sample = first[:_BUFFER]
+        sample = first[:_SAMPLE]
         compressed = self._level is not None and _pays(
             len(self._zstd.compress(sample)), len(sample)
         )
@@ -179,7 +181,7 @@ class PackWriter:
         # The header came after the bytes, the pack's hash needs it before them.
         with io_errors("read", pack_dir(self._root)):
             while start < self._written:
-                block = os.pread(self._file.fd, min(_BUFFER, self._written - start), start)
+                block = os.pread(self._file.fd, min(_SAMPLE, self._written - start), start)
                 if not block:
                     raise OSError("the file is shorter than what was written")
                 self._digest.update(block)

@@ -144,6 +144,7 @@ def unblock(error: IoFailedError, *, fix: bool = False) -> DoctorResult:
         raise error
     if not fix:
         return DoctorResult((), (remedy,), (), (), None)
+    # Without the lock: whoever wants to write has to open the repository, which nobody can.
     _tidy([remedy])
     return DoctorResult((remedy,), (), (), (), quarantine.folder)
 

@@ -67,7 +67,7 @@ def find_blocked_journal(path: Path, quarantine: Quarantine) -> Remedy | None:
         path: What could not be read, as the error names it.
         quarantine: Where it goes.
     """
-    if path.name != wal_path(Path()).name or (kind := _kind(path)) in {"", "a file"}:
+    if path != wal_path(path.parent.parent.parent) or (kind := _kind(path)) in {"", "a file"}:
         return None
     problem = f"{show_path(os.fspath(path))} is {kind}, where commands need the journal's file."
     action = (

@@ -1,7 +1,7 @@
 """The watcher in a process of its own, forked from the engine before anything else happens there.
 
 Setting up the watches of a hundred thousand files takes watchfiles a third of a second, in which it
-lets no other thread of its process run. So it does that beside the engine's first look, and what it
+lets no other thread of its process run: in the engine's, that would hold up every answer. What it
 tells comes through a pipe. It ends with the engine, whatever ends that: the pipe does.
 """
 

@@ -42,6 +42,16 @@ def test_round_trip(record: Record) -> None:
     assert decode_record(b"".join(encode_record(record))) == record
 
 
+def test_a_large_one_comes_in_pieces() -> None:
+    """They are the bytes that msgpack would write, and what is large is one of them."""
+    stage = FileMove("code/stage.msgpack", b"", b"x" * 70_000)
+    record = Record(((bytes(32), b"frame"),), (stage, FileMove("HEAD", b"", None)), (), ("logs/a",))
+    pieces = encode_record(record)
+    assert stage.after in pieces
+    assert b"".join(pieces) == codec.pack([list(record.objects), *map(list, record[1:])])
+    assert decode_record(b"".join(pieces)) == record
+
+
 @pytest.mark.parametrize("path", HOSTILE)
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_paths_that_lead_elsewhere(tmp_path: Path, path: str, part: int) -> None:
