@@ -16,6 +16,7 @@ from muse.core.journal import read_journal, wal_path
 from muse.core.journal_record import FileMove, Record, decode_record, encode_record
 from muse.core.paths import lock_path, logs_dir
 from muse.core.repo import open_repo
+from muse.core.types import RawId
 from muse.ops.init import init
 from tests.core.repos import commit_files
 
@@ -45,7 +46,9 @@ def test_round_trip(record: Record) -> None:
 def test_a_large_one_comes_in_pieces() -> None:
     """They are the bytes that msgpack would write, and what is large is one of them."""
     stage = FileMove("code/stage.msgpack", b"", b"x" * 70_000)
-    record = Record(((bytes(32), b"frame"),), (stage, FileMove("HEAD", b"", None)), (), ("logs/a",))
+    record = Record(
+        ((RawId(bytes(32)), b"frame"),), (stage, FileMove("HEAD", b"", None)), (), ("logs/a",)
+    )
     pieces = encode_record(record)
     assert stage.after in pieces
     assert b"".join(pieces) == codec.pack([list(record.objects), *map(list, record[1:])])
